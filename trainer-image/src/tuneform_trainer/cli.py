@@ -1,0 +1,120 @@
+"""`tuneform-trainer prepare | train | evaluate | publish | serve`: heavy imports come late."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tuneform_trainer import progress
+from tuneform_trainer.config import Run, load_run, load_server
+from tuneform_trainer.errors import ExitCode, StageError
+from tuneform_trainer.workspace import Workspace
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+RunFile = Annotated[Path, typer.Option("--run", help="run.json, a part of the plan")]
+Folder = Annotated[Path, typer.Option("--workspace", help="where all artefacts live")]
+
+
+def _stage(work: Callable[[Run, Workspace], None], run_file: Path, folder: Path) -> None:
+    run, workspace = load_run(run_file), Workspace(folder.absolute())
+    with workspace.run_lock(run.run_id):
+        work(run, workspace)
+
+
+@app.command()
+def prepare(run: RunFile, workspace: Folder) -> None:
+    """Read, map, check and split the data."""
+    from tuneform_trainer.prepare import prepare as work
+
+    _stage(work, run, workspace)
+
+
+@app.command()
+def train(run: RunFile, workspace: Folder) -> None:
+    """Train the adapter; resumes from the last complete checkpoint."""
+    from tuneform_trainer.train import train as work
+
+    _stage(work, run, workspace)
+
+
+@app.command()
+def evaluate(run: RunFile, workspace: Folder) -> None:
+    """Score base, tuned and incumbent on the test rows and write the gate's verdict."""
+    from tuneform_trainer.evaluate import evaluate as work
+
+    _stage(work, run, workspace)
+
+
+@app.command()
+def publish(run: RunFile, workspace: Folder) -> None:
+    """Write contract, model card, report and registry entry of a promoted run."""
+    from tuneform_trainer.publish import publish as work
+
+    _stage(work, run, workspace)
+
+
+@app.command()
+def serve(
+    workspace: Folder,
+    server: Annotated[Path | None, typer.Option(help="server.json: many adapters")] = None,
+    run: Annotated[Path | None, typer.Option(help="run.json: this run's adapter only")] = None,
+    port: Annotated[int, typer.Option(help="with --run")] = 8000,
+) -> None:
+    """Serve the base and its adapters, following vLLM's HTTP contract."""
+    from tuneform_trainer.serve import serve_run, serve_server
+
+    if (server is None) == (run is None):
+        raise StageError(ExitCode.USAGE, "serve needs either --server or --run")
+    if server is not None:
+        serve_server(load_server(server), Workspace(workspace.absolute()))
+    elif run is not None:
+        serve_run(load_run(run), Workspace(workspace.absolute()), port)
+
+
+def _stop_with_parent() -> None:
+    """End like on SIGTERM when the process that started us is gone (its end of stdin closes).
+
+    A trainer that outlives its `pulumi up` would burn a GPU for nobody. Asked for with
+    TUNEFORM_STOP_WITH_PARENT=1, because under Kubernetes stdin is closed from the start.
+    """
+    if os.environ.get("TUNEFORM_STOP_WITH_PARENT") != "1":
+        return
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main() -> None:
+    """Entry point: maps every outcome to a documented exit code."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    _stop_with_parent()
+    try:
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else ExitCode.OK)
+    except StageError as error:
+        progress.error(error.code, error.message, error.problems)
+        sys.exit(error.code)
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+    except typer.Exit as exit_:
+        sys.exit(exit_.exit_code)
+    except Exception as error:
+        if type(error).__module__.startswith("click") or "UsageError" in type(error).__name__:
+            progress.error(ExitCode.USAGE, str(error), [])
+            sys.exit(ExitCode.USAGE)
+        traceback.print_exc()
+        progress.error(ExitCode.INTERNAL, f"{type(error).__name__}: {error}", [])
+        sys.exit(ExitCode.INTERNAL)

@@ -1,0 +1,132 @@
+"""The workspace: where every artefact lives, written so that nothing is ever half there."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tuneform_trainer import progress
+from tuneform_trainer.config import Run
+from tuneform_trainer.errors import ExitCode, StageError
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Paths of a workspace folder (a folder, a mounted volume or a synchronised prefix)."""
+
+    root: Path
+
+    def dataset(self, digest: str) -> Path:
+        return self.root / "datasets" / digest
+
+    def run(self, run_id: str) -> Path:
+        return self.root / "runs" / run_id
+
+    def registry(self, name: str) -> Path:
+        return self.root / "registry" / name
+
+    def adapter(self, run: Run) -> Path:
+        return self.run(run.run_id) / "adapter"
+
+    @contextlib.contextmanager
+    def run_lock(self, run_id: str) -> Iterator[None]:
+        """Only one process works on a run; the kernel frees the lock even after kill -9."""
+        with _lock(self.run(run_id) / ".lock", f"run {run_id} is in use by another process"):
+            yield
+
+    @contextlib.contextmanager
+    def training_slot(self, slots: int) -> Iterator[None]:
+        """At most `slots` trainings at once in this workspace; further ones wait their turn."""
+        with _slot(self.root / "locks", slots):
+            yield
+
+
+@contextlib.contextmanager
+def _lock(path: Path, busy: str) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress.log(f"{busy}; waiting for it")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _slot(folder: Path, slots: int) -> Iterator[None]:
+    import time
+
+    folder.mkdir(parents=True, exist_ok=True)
+    told = False
+    while True:
+        for number in range(slots):
+            with (folder / f"training-{number}.lock").open("a") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                yield
+                return
+        if not told:
+            progress.log(f"waiting for one of {slots} training slots")
+            told = True
+        time.sleep(0.5)
+
+
+@contextlib.contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn 'disk full' and 'not writable' into a StageError(STORAGE) that names the place."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StageError(
+                ExitCode.STORAGE,
+                f"{path}: the disk is full; free some space or set `workspace` to another disk, "
+                "then run again: finished work is kept",
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise StageError(
+                ExitCode.STORAGE, f"{path}: not writable ({error.strerror})"
+            ) from error
+        raise
+
+
+def write_atomically(path: Path, data: bytes | str) -> None:
+    """Write a file so that readers see the old content or the new, never a part."""
+    content = data.encode() if isinstance(data, str) else data
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically, with stable key order, so that equal content has equal bytes."""
+    write_atomically(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any | None:
+    """The parsed file, or None where it is absent or not whole (then the work is simply redone)."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None

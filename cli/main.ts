@@ -1,0 +1,32 @@
+import { Command, CommanderError } from "commander";
+import { formatProblems, InvalidInput } from "../core/spec/problems.ts";
+import * as check from "./check.ts";
+import * as destroy from "./destroy.ts";
+import { CommandFailure } from "./failure.ts";
+import * as outputs from "./outputs.ts";
+import * as plan from "./plan.ts";
+import * as preview from "./preview.ts";
+import * as status from "./status.ts";
+import * as up from "./up.ts";
+
+const program = new Command("tuneform")
+  .description("A fine-tune of a small language model as a piece of infrastructure")
+  .showHelpAfterError()
+  .exitOverride();
+for (const command of [check, plan, preview, up, status, outputs, destroy]) command.register(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof InvalidInput) {
+    console.error(formatProblems(error.problems));
+    process.exitCode = error.exitCode;
+  } else if (error instanceof CommandFailure) {
+    console.error(error.message);
+    process.exitCode = error.exitCode;
+  } else if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  } else {
+    throw error;
+  }
+}

@@ -1,0 +1,25 @@
+import type { Command } from "commander";
+import { declareStack } from "../components/stack.ts";
+import { describePlan } from "../core/plan/describe.ts";
+import { loadStackPlan } from "../loading/stack-plan.ts";
+import { ensureAll } from "../setup/ensure.ts";
+import { openStack } from "./engine.ts";
+import { projectRoot, readStackFile } from "./project.ts";
+
+export function register(program: Command): void {
+  program
+    .command("preview")
+    .description("what `up` would do: the plan and the changed resources; nothing is touched")
+    .option("-s, --stack <name>", "which Pulumi.<name>.yaml", "dev")
+    .action(preview);
+}
+
+async function preview({ stack }: { stack: string }): Promise<void> {
+  await ensureAll(projectRoot, console.log);
+  const { config } = readStackFile(stack);
+  const plan = await loadStackPlan({ root: projectRoot, config, stack });
+  console.log(describePlan(plan));
+  const engine = await openStack(stack, () => Promise.resolve({ ...declareStack(plan, stack) }), console.log);
+  const { changeSummary } = await engine.preview({ onError: console.error });
+  for (const [operation, count] of Object.entries(changeSummary)) console.log(`${operation}: ${count}`);
+}

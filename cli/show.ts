@@ -1,0 +1,51 @@
+import type { EngineEvent } from "@pulumi/pulumi/automation/index.js";
+import { PROGRESS_MARK } from "../components/local/progress-lines.ts";
+
+/**
+ * Shows what the engine tells. In a terminal a progress line is overwritten by the next line of the
+ * same fine-tune; elsewhere every line stays.
+ */
+export class EngineDisplay {
+  readonly #out: NodeJS.WriteStream;
+  readonly #errors: string[] = [];
+  #overwritable = false;
+
+  constructor(out: NodeJS.WriteStream = process.stdout) {
+    this.#out = out;
+  }
+
+  /** Error messages so far, in order. */
+  get errors(): readonly string[] {
+    return this.#errors;
+  }
+
+  line(text: string): void {
+    const progress = text.includes(PROGRESS_MARK);
+    const shown = this.#out.isTTY && progress ? text.slice(0, (this.#out.columns || 80) - 1) : text;
+    if (this.#overwritable) this.#out.write("\r\x1b[2K");
+    this.#overwritable = this.#out.isTTY && progress;
+    this.#out.write(this.#overwritable ? shown : `${shown}\n`);
+  }
+
+  readonly onEvent = (event: EngineEvent): void => {
+    const message = event.diagnosticEvent;
+    if (message !== undefined) {
+      const text = message.message.trimEnd();
+      if (message.severity === "error") this.#errors.push(text);
+      else if (text !== "" && message.severity !== "debug") this.line(text);
+    }
+    const step = event.resOutputsEvent?.metadata ?? event.resOpFailedEvent?.metadata;
+    if (step !== undefined && step.op !== "same" && step.type !== "pulumi:pulumi:Stack") {
+      const failed = event.resOpFailedEvent !== undefined;
+      this.line(`${nameOf(step.urn)} ${failed ? `${step.op} failed` : pastTense[step.op] ?? step.op}`);
+    }
+  };
+}
+
+const pastTense: Record<string, string> = { create: "created", update: "updated", delete: "deleted" };
+
+/** `spam-triage-run (Run)` of `urn:pulumi:dev::tuneform::…$pulumi-nodejs:dynamic/tuneform:Run::spam-triage-run`. */
+function nameOf(urn: string): string {
+  const [, , types = "", name = urn] = urn.split("::");
+  return `${name} (${types.split(":").at(-1) ?? ""})`;
+}

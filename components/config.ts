@@ -1,0 +1,10 @@
+import * as pulumi from "@pulumi/pulumi";
+import { parseStackConfig, type StackConfig } from "../core/spec/stack.ts";
+
+/** The only reader of pulumi.Config: hands every `tuneform:` key to the schema, all problems at once. */
+export function readStackConfig(): StackConfig {
+  const config = new pulumi.Config("tuneform");
+  const keys = ["target", "models", "workspace", "port", "parallelism", "weights"];
+  const raw = Object.fromEntries(keys.map((key) => [key, config.get(key)]).filter(([, value]) => value !== undefined));
+  return parseStackConfig(raw, `Pulumi.${pulumi.getStack()}.yaml`);
+}

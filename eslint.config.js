@@ -1,0 +1,31 @@
+import tseslint from "typescript-eslint";
+
+/** Imports go downwards only: a layer may not know the layers above it. */
+const layer = (files, forbidden) => ({
+  files,
+  rules: {
+    "no-restricted-imports": [
+      "error",
+      { patterns: forbidden.map((group) => ({ group: [group], message: "imports go downwards only" })) },
+    ],
+  },
+});
+
+export default tseslint.config(
+  { ignores: ["node_modules/", ".tuneform/", "trainer-image/", "**/*.js"] },
+  ...tseslint.configs.recommendedTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      "max-lines": ["error", 300],
+      "max-lines-per-function": ["error", { max: 60, skipBlankLines: true, skipComments: true }],
+      "no-restricted-syntax": ["error", { selector: "TSEnumDeclaration", message: "use `as const`" }],
+      "@typescript-eslint/consistent-type-imports": "error",
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+    },
+  },
+  { files: ["test/**"], rules: { "max-lines-per-function": "off" } },
+  layer(["core/**"], ["@pulumi/*", "**/components/**", "**/loading/**", "**/cli/**", "**/setup/**", "node:fs*", "node:child_process"]),
+  layer(["loading/**"], ["@pulumi/*", "**/components/**", "**/cli/**"]),
+  layer(["components/**"], ["**/cli/**"]),
+);

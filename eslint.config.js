@@ -1,14 +1,14 @@
 import tseslint from "typescript-eslint";
 
-/** Imports go downwards only: a layer may not know the layers above it. */
-const layer = (files, forbidden) => ({
+/**
+ * Imports go downwards only: a layer may not know the layers above it.
+ * @param {string[]} files
+ * @param {string[]} group
+ * @returns {import("typescript-eslint").ConfigArray[number]}
+ */
+const layer = (files, group) => ({
   files,
-  rules: {
-    "no-restricted-imports": [
-      "error",
-      { patterns: forbidden.map((group) => ({ group: [group], message: "imports go downwards only" })) },
-    ],
-  },
+  rules: { "no-restricted-imports": ["error", { patterns: [{ group, message: "imports go downwards only" }] }] },
 });
 
 export default tseslint.config(

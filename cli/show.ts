@@ -32,7 +32,7 @@ export class EngineDisplay {
     if (message !== undefined) {
       const text = message.message.trimEnd();
       if (message.severity === "error") this.#errors.push(text);
-      else if (text !== "" && message.severity !== "debug") this.line(text);
+      else if (text !== "") this.line(text);
     }
     const step = event.resOutputsEvent?.metadata ?? event.resOpFailedEvent?.metadata;
     if (step !== undefined && step.op !== "same" && step.type !== "pulumi:pulumi:Stack") {

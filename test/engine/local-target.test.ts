@@ -149,7 +149,7 @@ describe.runIf(runs)("the loop on one machine, with a real engine, trainer and s
     await writeModel(project, "second", { train: { seed: 8, epochs: 40 } });
     const interrupted = up();
     await new Promise<void>((resolve) => {
-      interrupted.all.on("data", (chunk: Buffer) => {
+      interrupted.all?.on("data", (chunk: Buffer) => {
         if (chunk.toString().includes("train ▸")) resolve();
       });
       void interrupted.then(() => resolve());

@@ -1,0 +1,59 @@
+import { createHash } from "node:crypto";
+import type { Base, RunFile } from "../spec/run-file.ts";
+
+/** Part of every run id: raised when the trainer makes a different adapter from the same declaration. */
+export const TRAINER_VERSION = "1";
+
+/** JSON with sorted keys: equal values have equal text. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === "object" && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
+
+export function digestOf(value: unknown): string {
+  return createHash("sha256").update(canonicalJson(value)).digest("hex");
+}
+
+type DataSettings = Omit<RunFile["data"], "digest">;
+
+/** Over the bytes of the sources and all that decides which rows land where; paths do not count. */
+export function dataDigest(data: DataSettings): string {
+  const { sources, thresholds: _reported, ...settings } = data;
+  return digestOf({ ...settings, sources: sources.map(({ sha256, split }) => ({ sha256, split })) });
+}
+
+/** What the weights are, wherever they lie. */
+function baseIdentity({ weights, hubId, revision }: Base): unknown {
+  switch (weights.kind) {
+    case "hub":
+      return { hubId, revision };
+    case "package":
+      return { package: weights.package, version: weights.version, sha256: weights.sha256 };
+    case "folder":
+      return { digest: weights.digest };
+  }
+}
+
+/**
+ * 12 hex digits that name a run: base weights, data, training settings, trainer version. What does not
+ * change the adapter is left out: names, gate, evaluation, how a batch is cut into micro-batches, how
+ * often a checkpoint is written (docs/decisions/001-run-id.md).
+ */
+export function runIdOf(base: Base, dataDigestValue: string, train: RunFile["train"]): string {
+  const { microBatch, gradientAccumulation, gradientCheckpointing: _c, checkpointEverySteps: _e, reportTo: _r, ...settings } = train;
+  const identity = {
+    trainer: TRAINER_VERSION,
+    base: baseIdentity(base),
+    data: dataDigestValue,
+    train: { ...settings, effectiveBatch: microBatch * gradientAccumulation },
+  };
+  return digestOf(identity).slice(0, 12);
+}
+
+/** Over what a verdict depends on besides the run: a change evaluates again and never retrains. */
+export function evaluationDigestOf(run: Pick<RunFile, "evaluate" | "gate">): string {
+  return digestOf({ evaluate: run.evaluate, gate: run.gate }).slice(0, 12);
+}

@@ -1,0 +1,46 @@
+import { adapterParameters, linearParameters, parameterCount, type Architecture } from "../catalog/base-models.ts";
+import type { RunFile } from "../spec/run-file.ts";
+
+/** Bytes by name; `peakBytes` is their sum. */
+export interface MemoryPlan {
+  peakBytes: number;
+  breakdown: Record<"runtime" | "weights" | "adapter" | "activations" | "logits", number>;
+}
+
+const NF4_BYTES = 0.51587; // a parameter, with double quantisation: bitsandbytes blocks of 64 and 256
+const RUNTIME_BYTES = 0.9e9; // Python, torch and transformers loaded, before any weight: measured on CPU
+
+/**
+ * Peak resident memory of the training process on a CPU.
+ *
+ * Formulas: weights by quantisation; adapter parameters × 16 bytes (fp32 value, gradient, two AdamW
+ * moments); activations a layer and token `16h + 2(q+2kv) + 2q + 8i` bytes in 16 bit, twice that in 32
+ * (two norms, residuals, q/k/v, attention output, four feed-forward tensors); logits at trained
+ * positions only. `longest` is the longest row in tokens.
+ */
+export function trainingMemory(
+  architecture: Architecture,
+  train: RunFile["train"],
+  longest: number,
+  answerTokens: number,
+): MemoryPlan {
+  const a = architecture;
+  const wide = train.computeDtype === "float32" ? 2 : 1;
+  const linear = linearParameters(a);
+  const kept = parameterCount(a) - linear;
+  const linearBytes = train.method === "qlora" ? linear * NF4_BYTES : linear * 2 * wide;
+  const adapter = adapterParameters(a, train.rank, train.targets, train.lastLayers) * (train.adapterDtype === "float32" ? 16 : 8);
+  const tokens = train.microBatch * Math.min(longest, train.maxLength);
+  const queries = a.heads * a.headDim;
+  const keysValues = a.keyValueHeads * a.headDim;
+  const layerBytes = (16 * a.hidden + 2 * (queries + 2 * keysValues) + 2 * queries + 8 * a.intermediate) * wide;
+  const layersHeld = train.gradientCheckpointing ? 1 + (a.layers * 2 * a.hidden * wide) / layerBytes : a.layers;
+  const breakdown = {
+    runtime: RUNTIME_BYTES,
+    weights: linearBytes + kept * 2 * wide,
+    adapter,
+    activations: tokens * layerBytes * layersHeld,
+    logits: 12 * a.vocabulary * train.microBatch * answerTokens,
+  };
+  return { peakBytes: Object.values(breakdown).reduce((sum, bytes) => sum + bytes, 0), breakdown };
+}

@@ -1,0 +1,105 @@
+import { baseModel, BASE_MODELS, type Architecture } from "../catalog/base-models.ts";
+import type { FineTuneSpec } from "../spec/fine-tune.ts";
+import type { Problem } from "../spec/problems.ts";
+import type { Base, RunFile } from "../spec/run-file.ts";
+import type { StackConfig } from "../spec/stack.ts";
+
+export interface ResolvedBase {
+  base: Base;
+  /** Unknown for a hub model outside the catalog: its memory and time cannot be planned. */
+  architecture: Architecture | null;
+  /** Tokens; null where unknown. */
+  context: number | null;
+}
+
+/** What loading found in a `base: {folder}`. */
+export interface BaseFolder {
+  path: string;
+  digest: string;
+  architecture: Architecture;
+  context: number;
+}
+
+type Resolution = { resolved: ResolvedBase } | { problem: Omit<Problem, "file"> };
+
+/** Which weights a spec's `base` means on this stack. */
+export function resolveBase(spec: FineTuneSpec, weights: StackConfig["weights"], folder: BaseFolder | null): Resolution {
+  if (folder !== null) {
+    const { path, digest, architecture, context } = folder;
+    const id = path.split("/").at(-1) ?? path;
+    const base: Base = { id, hubId: null, revision: null, weights: { kind: "folder", path, digest }, licence: null };
+    return { resolved: { base, architecture, context } };
+  }
+  if (typeof spec.base === "object" && "hub" in spec.base) {
+    const { hub, revision } = spec.base;
+    const known = Object.values(BASE_MODELS).find((entry) => entry.hubId === hub);
+    const base: Base = { id: hub, hubId: hub, revision, weights: { kind: "hub" }, licence: known?.licence ?? null };
+    return { resolved: { base, architecture: known?.architecture ?? null, context: known?.context ?? null } };
+  }
+  return resolveCatalog(String(spec.base), weights);
+}
+
+function resolveCatalog(id: string, weights: StackConfig["weights"]): Resolution {
+  const entry = baseModel(id);
+  if (entry === undefined)
+    return {
+      problem: {
+        path: "base",
+        message: `${id} is not in the catalog`,
+        hint: `one of ${Object.keys(BASE_MODELS).join(", ")}, or {hub, revision}, or {folder}`,
+      },
+    };
+  const { hubId, revision, licence, architecture, context } = entry;
+  const common = { id, hubId, revision, licence };
+  if (weights === "package" && entry.package !== undefined)
+    return { resolved: { base: { ...common, weights: { kind: "package", ...entry.package } }, architecture, context } };
+  if (revision !== null) return { resolved: { base: { ...common, weights: { kind: "hub" } }, architecture, context } };
+  return {
+    problem: {
+      path: "base",
+      message: `${id} has no verified hub revision in the catalog`,
+      hint: `pin one: base: {hub: ${hubId}, revision: <commit hash>}`,
+    },
+  };
+}
+
+/** Largest share of the machine's memory that a training may plan to use. */
+const MEMORY_SHARE = 0.6;
+
+/** Training settings with nothing left open. `peak` gives the memory of a candidate, in bytes. */
+export function resolveTraining(
+  spec: FineTuneSpec,
+  memoryBytes: number,
+  peak: (train: RunFile["train"]) => number,
+): RunFile["train"] {
+  const { effectiveBatch, method, alpha, ...settings } = spec.train;
+  const candidate = (microBatch: number, checkpointing: boolean): RunFile["train"] => ({
+    ...settings,
+    // On a CPU 16-bit weights save memory and cost time; 4-bit ones cost quality too. See decision 002.
+    method: method === "auto" ? "lora" : method,
+    alpha: alpha ?? 2 * settings.rank,
+    microBatch,
+    gradientAccumulation: effectiveBatch / microBatch,
+    gradientCheckpointing: checkpointing,
+    computeDtype: "float32",
+    adapterDtype: "float32",
+  });
+  const divisors = Array.from({ length: effectiveBatch }, (_, i) => effectiveBatch - i).filter((n) => effectiveBatch % n === 0);
+  const candidates = [...divisors.map((n) => candidate(n, false)), candidate(1, true)];
+  return candidates.find((train) => peak(train) <= memoryBytes * MEMORY_SHARE) ?? candidate(1, true);
+}
+
+const defaultMetric = { classification: "accuracy", extraction: "field-accuracy", generation: "rouge-l" } as const;
+const defaultNewTokens = { classification: 12, extraction: 256, generation: 256 } as const;
+
+/** Evaluation settings with nothing left open; scored in the type that is served. */
+export function resolveEvaluation(spec: FineTuneSpec): RunFile["evaluate"] {
+  const { metric, maxNewTokens, ...settings } = spec.evaluate;
+  return {
+    ...settings,
+    metric: metric ?? defaultMetric[spec.task],
+    maxNewTokens: maxNewTokens ?? defaultNewTokens[spec.task],
+    batchRows: 16,
+    dtype: "float32",
+  };
+}

@@ -1,0 +1,57 @@
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+
+export interface MachineFacts {
+  memoryBytes: number;
+  /** Free on the disk of the workspace. */
+  freeDiskBytes: number;
+  /** What training reaches here, estimated; probed once, at the first call. */
+  flopsPerSecond: () => number;
+}
+
+export function machineFacts(workspace: string): MachineFacts {
+  let probed: number | undefined;
+  return {
+    memoryBytes: os.totalmem(),
+    freeDiskBytes: freeBytes(workspace),
+    flopsPerSecond: () => (probed ??= probe()),
+  };
+}
+
+/** Of the nearest folder that exists already. */
+function freeBytes(folder: string): number {
+  let existing = folder;
+  while (!fs.existsSync(existing)) existing = path.dirname(existing);
+  const { bavail, bsize } = fs.statfsSync(existing);
+  return bavail * bsize;
+}
+
+/**
+ * Training FLOP/s of this machine from half a second of matrix products in JavaScript. The factor
+ * between the two was measured with SmolLM2-135M on two cores of an AMD EPYC (docs/decisions/002).
+ */
+const TRAINING_PER_PROBE = 30;
+
+function probe(): number {
+  const n = 128;
+  const a = new Float32Array(n * n).fill(0.5);
+  const b = new Float32Array(n * n).fill(0.25);
+  const c = new Float32Array(n * n);
+  const began = performance.now();
+  let products = 0;
+  while (performance.now() - began < 500) {
+    multiply(a, b, c, n);
+    products += 1;
+  }
+  const seconds = (performance.now() - began) / 1000;
+  return ((products * 2 * n ** 3) / seconds) * TRAINING_PER_PROBE;
+}
+
+function multiply(a: Float32Array, b: Float32Array, c: Float32Array, n: number): void {
+  for (let i = 0; i < n; i += 1)
+    for (let k = 0; k < n; k += 1) {
+      const factor = a[i * n + k] as number;
+      for (let j = 0; j < n; j += 1) c[i * n + j] = (c[i * n + j] as number) + factor * (b[k * n + j] as number);
+    }
+}

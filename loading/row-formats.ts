@@ -1,0 +1,66 @@
+import { parse as parseCsv } from "csv-parse/sync";
+import type { FineTuneSpec } from "../core/spec/fine-tune.ts";
+import type { Problem } from "../core/spec/problems.ts";
+
+/** A row with its 1-based line (JSON Lines, CSV) or position (JSON array). */
+export interface RawRow {
+  line: number;
+  value: Record<string, unknown>;
+}
+
+interface ParsedRows {
+  rows: RawRow[];
+  problems: Problem[];
+}
+
+/** Problems of one kind are not listed for every row of a large file. */
+const MOST_PROBLEMS = 5;
+
+/** Text of a data file → rows. Reports the lines that are not rows. */
+export function parseRows(text: string, format: FineTuneSpec["data"]["format"], shown: string): ParsedRows {
+  if (format === "csv") return csvRows(text, shown);
+  return text.trimStart().startsWith("[") ? arrayRows(text, shown) : lineRows(text, shown);
+}
+
+function csvRows(text: string, shown: string): ParsedRows {
+  try {
+    const records = parseCsv(text, { columns: true, skip_empty_lines: true, info: true }) as unknown as { record: Record<string, string>; info: { lines: number } }[];
+    return { rows: records.map(({ record, info }) => ({ line: info.lines, value: record })), problems: [] };
+  } catch (error) {
+    return { rows: [], problems: [{ file: shown, message: `not CSV: ${(error as Error).message}` }] };
+  }
+}
+
+function arrayRows(text: string, shown: string): ParsedRows {
+  try {
+    const values = JSON.parse(text) as unknown[];
+    return asRows(values.map((value, i) => ({ line: i + 1, value })), shown, "item");
+  } catch (error) {
+    return { rows: [], problems: [{ file: shown, message: `not JSON: ${(error as Error).message}` }] };
+  }
+}
+
+function lineRows(text: string, shown: string): ParsedRows {
+  const problems: Problem[] = [];
+  const values: { line: number; value: unknown }[] = [];
+  for (const [index, line] of text.split("\n").entries()) {
+    if (line.trim() === "") continue;
+    try {
+      values.push({ line: index + 1, value: JSON.parse(line) });
+    } catch {
+      problems.push({ file: shown, line: index + 1, message: "is not a JSON object on one line", hint: "JSON Lines: one row a line; for CSV set data.format: csv" });
+      if (problems.length === MOST_PROBLEMS) break;
+    }
+  }
+  const rows = asRows(values, shown, "line");
+  return { rows: rows.rows, problems: [...problems, ...rows.problems] };
+}
+
+function asRows(values: { line: number; value: unknown }[], shown: string, unit: string): ParsedRows {
+  const isRow = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
+  const wrong = values.filter(({ value }) => !isRow(value)).slice(0, MOST_PROBLEMS);
+  return {
+    rows: values.filter((row): row is RawRow => isRow(row.value)),
+    problems: wrong.map(({ line }) => ({ file: shown, line, message: `${unit} ${line} is not an object with fields` })),
+  };
+}

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
@@ -64,8 +65,8 @@ function readSource(source: Source, model: ModelFile): { text: string; sha256: s
   const bytes = fs.readFileSync(source.path);
   if (bytes.length === 0) return problem("is empty");
   if (bytes.subarray(0, 65536).includes(0)) return problem("is binary or UTF-16, not text", "save it as UTF-8");
+  if (!isUtf8(bytes)) return problem("is not UTF-8", "save it as UTF-8");
   const text = bytes.toString("utf8").replace(/^\uFEFF/, "");
-  if (text.includes("\uFFFD")) return problem("is not UTF-8", "save it as UTF-8");
   return { text, sha256: createHash("sha256").update(bytes).digest("hex") };
 }
 

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import fs from "node:fs";
 import path from "node:path";
 import glob from "fast-glob";
@@ -26,7 +27,12 @@ export function readModelFiles(root: string, pattern: string, stackFile: string)
   const problems: Problem[] = [];
   for (const file of files) {
     const absolute = path.join(root, file);
-    const parsed = parseFineTune(fs.readFileSync(absolute, "utf8").replace(/^\uFEFF/, ""), file);
+    const bytes = fs.readFileSync(absolute);
+    if (!isUtf8(bytes)) {
+      problems.push({ file, line: 1, message: "is not UTF-8 text", hint: "save it as UTF-8" });
+      continue;
+    }
+    const parsed = parseFineTune(bytes.toString("utf8").replace(/^\uFEFF/, ""), file);
     if ("problems" in parsed) problems.push(...parsed.problems);
     else models.push({ file, folder: path.dirname(absolute), ...parsed });
   }

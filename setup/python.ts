@@ -100,7 +100,7 @@ async function indexSettings(python: string): Promise<Record<string, string>> {
 interface Ended {
   failed: boolean;
   all?: string | undefined;
-  shortMessage?: string;
+  shortMessage?: string | undefined;
 }
 
 async function run(child: PromiseLike<Ended>, hint = ""): Promise<void> {

@@ -8,8 +8,7 @@ export type Parsed = { spec: FineTuneSpec; lineOf: (path: string) => number | un
 
 /** Text of a model file → spec, or every problem in it with its line. `file` is only for messages. */
 export function parseFineTune(text: string, file: string): Parsed {
-  const notText = unreadable(text);
-  if (notText !== undefined) return { problems: [{ file, line: 1, message: notText, hint: "save it as UTF-8 text" }] };
+  if (text.includes("\u0000")) return { problems: [{ file, line: 1, message: "is binary, not text" }] };
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
   if (document.errors.length > 0)
@@ -26,11 +25,6 @@ export function parseFineTune(text: string, file: string): Parsed {
   const result = fineTuneSchema.safeParse(value);
   if (result.success) return { spec: result.data, lineOf };
   return { problems: result.error.issues.flatMap((issue) => problemsOf(issue, value, file, lineOf)) };
-}
-
-function unreadable(text: string): string | undefined {
-  if (text.includes("\u0000")) return "is binary or UTF-16, not text";
-  return text.includes("\uFFFD") ? "is not UTF-8" : undefined;
 }
 
 function problemsOf(

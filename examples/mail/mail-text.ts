@@ -38,6 +38,6 @@ function withoutMailboxLine(raw: string): string {
 }
 
 function fold(text: string): string {
-  // Lone surrogates and control characters come from broken encodings; the data firewall refuses them.
-  return text.toWellFormed().replaceAll(/[\p{Cc}\p{Zs}\s]+/gu, " ").trim();
+  // Control and replacement characters come from broken encodings; the data firewall refuses or reports them.
+  return text.toWellFormed().replaceAll(/[\p{Cc}\p{Zs}\s\uFFFD]+/gu, " ").trim();
 }

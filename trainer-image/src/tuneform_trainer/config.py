@@ -19,9 +19,7 @@ from tuneform_trainer.errors import ExitCode, StageError
 class Frozen(BaseModel):
     """Immutable, camelCase in JSON, unknown keys refused."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
 
 class HubWeights(Frozen):

@@ -95,9 +95,7 @@ def storage_errors(path: Path) -> Iterator[None]:
                 "then run again: finished work is kept",
             ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise StageError(
-                ExitCode.STORAGE, f"{path}: not writable ({error.strerror})"
-            ) from error
+            raise StageError(ExitCode.STORAGE, f"{path}: not writable ({error.strerror})") from error
         raise
 
 

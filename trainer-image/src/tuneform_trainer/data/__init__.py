@@ -1,0 +1,1 @@
+"""Rows: reading, checking and splitting them. Pure functions; nothing here knows a workspace."""

@@ -148,7 +148,7 @@ def load_tokenizer(base: Base) -> Any:
     return choose_pad_token(tokenizer)
 
 
-def load_model(base: Base, dtype: str, *, nf4: bool = False) -> torch.nn.Module:
+def load_model(base: Base, dtype: str, *, nf4: bool = False, attention: str = "sdpa") -> torch.nn.Module:
     """The model on the accelerator if there is one, else on the CPU; never remote code.
 
     `dtype` is that of the weights ("bfloat16" or "float32"). `nf4` loads them 4-bit with double
@@ -168,6 +168,7 @@ def load_model(base: Base, dtype: str, *, nf4: bool = False) -> torch.nn.Module:
         model_folder(base),
         dtype=getattr(torch, dtype),
         device_map={"": device},
+        attn_implementation=attention,
         trust_remote_code=False,
         use_safetensors=True,
         **({"quantization_config": quantization} if nf4 else {}),

@@ -1,0 +1,1 @@
+"""Contract, model card and report of a run."""

@@ -8,7 +8,9 @@ import tseslint from "typescript-eslint";
  */
 const layer = (files, group) => ({
   files,
-  rules: { "no-restricted-imports": ["error", { patterns: [{ group, message: "imports go downwards only" }] }] },
+  rules: {
+    "no-restricted-imports": ["error", { patterns: [{ group, message: "imports go downwards only" }] }],
+  },
 });
 
 export default tseslint.config(
@@ -25,7 +27,18 @@ export default tseslint.config(
     },
   },
   { files: ["test/**"], rules: { "max-lines-per-function": "off" } },
-  layer(["core/**"], ["@pulumi/*", "**/components/**", "**/loading/**", "**/cli/**", "**/setup/**", "node:fs*", "node:child_process"]),
+  layer(
+    ["core/**"],
+    [
+      "@pulumi/*",
+      "**/components/**",
+      "**/loading/**",
+      "**/cli/**",
+      "**/setup/**",
+      "node:fs*",
+      "node:child_process",
+    ],
+  ),
   layer(["loading/**"], ["@pulumi/*", "**/components/**", "**/cli/**"]),
   layer(["components/**"], ["**/cli/**"]),
 );

@@ -16,10 +16,14 @@ async function check({ stack, json }: { stack: string; json?: true }): Promise<v
   try {
     const { config } = readStackFile(stack);
     const plan = await loadStackPlan({ root: projectRoot, config, stack });
-    console.log(json ? JSON.stringify({ problems: [] }) : `${plan.fineTunes.length} fine-tunes checked, no problems`);
+    console.log(
+      json ? JSON.stringify({ problems: [] }) : `${plan.fineTunes.length} fine-tunes checked, no problems`,
+    );
   } catch (error) {
     if (!(error instanceof InvalidInput)) throw error;
-    console.log(json ? JSON.stringify({ problems: error.problems }, null, 2) : formatProblems(error.problems));
+    console.log(
+      json ? JSON.stringify({ problems: error.problems }, null, 2) : formatProblems(error.problems),
+    );
     process.exitCode = error.exitCode;
   }
 }

@@ -16,7 +16,11 @@ export function register(program: Command): void {
 
 async function destroy({ stack, artefacts }: { stack: string; artefacts?: true }): Promise<void> {
   const display = new EngineDisplay();
-  const engine = await openStack(stack, () => Promise.resolve({}), (line) => display.line(line));
+  const engine = await openStack(
+    stack,
+    () => Promise.resolve({}),
+    (line) => display.line(line),
+  );
   await engine.destroy({ onEvent: display.onEvent, onError: () => undefined });
   const { config } = readStackFile(stack);
   const workspace = path.resolve(projectRoot, config.workspace);

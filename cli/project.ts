@@ -12,11 +12,19 @@ export function readStackFile(stack: string): { config: StackConfig; raw: Record
   const name = `Pulumi.${stack}.yaml`;
   const file = path.join(projectRoot, name);
   if (!fs.existsSync(file)) {
-    const stacks = fs.readdirSync(projectRoot).flatMap((entry) => /^Pulumi\.(.+)\.yaml$/.exec(entry)?.[1] ?? []);
+    const stacks = fs
+      .readdirSync(projectRoot)
+      .flatMap((entry) => /^Pulumi\.(.+)\.yaml$/.exec(entry)?.[1] ?? []);
     throw new CommandFailure(`${name}: no such file; stacks here: ${stacks.join(", ")}`, 2);
   }
-  const content = load(fs.readFileSync(file, "utf8"), { filename: name }) as { config?: Record<string, unknown> } | null;
-  const raw = Object.fromEntries(Object.entries(content?.config ?? {}).map(([key, value]) => [key, String(value)]));
-  const own = Object.entries(raw).flatMap(([key, value]) => (key.startsWith("tuneform:") ? [[key.slice(9), value]] : []));
+  const content = load(fs.readFileSync(file, "utf8"), { filename: name }) as {
+    config?: Record<string, unknown>;
+  } | null;
+  const raw = Object.fromEntries(
+    Object.entries(content?.config ?? {}).map(([key, value]) => [key, String(value)]),
+  );
+  const own = Object.entries(raw).flatMap(([key, value]) =>
+    key.startsWith("tuneform:") ? [[key.slice(9), value]] : [],
+  );
   return { config: parseStackConfig(Object.fromEntries(own) as Record<string, string>, name), raw };
 }

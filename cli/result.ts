@@ -22,11 +22,25 @@ export function describeResult(plan: StackPlan, models: Record<string, ModelOutp
     const folder = path.join(plan.workspace, "runs", model.runId);
     const verdict = readJson<Verdict>(path.join(folder, "verdict.json"));
     const { base, tuned } = model.score;
-    table.push([name, model.verdict, verdict?.metric ?? "", number(base), number(tuned), interval(verdict), model.runId]);
+    table.push([
+      name,
+      model.verdict,
+      verdict?.metric ?? "",
+      number(base),
+      number(tuned),
+      interval(verdict),
+      model.runId,
+    ]);
     reports.push(`  ${name}: ${path.relative(process.cwd(), path.join(folder, "report.html"))}`);
   }
   const first = Object.values(models)[0];
-  return [table.toString(), ...(first === undefined ? [] : ["", "Try it:", curl(first)]), "", "Reports:", ...reports].join("\n");
+  return [
+    table.toString(),
+    ...(first === undefined ? [] : ["", "Try it:", curl(first)]),
+    "",
+    "Reports:",
+    ...reports,
+  ].join("\n");
 }
 
 const number = (value: number) => value.toFixed(3);
@@ -43,7 +57,12 @@ const signed = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).t
 export function curl(model: ModelOutputs): string {
   const system = model.systemPrompt === null ? [] : [{ role: "system", content: model.systemPrompt }];
   const user = { role: "user", content: "Subject: Claim your prize\nYou have been selected, click here now" };
-  const body = JSON.stringify({ model: model.alias, messages: [...system, user], max_tokens: 8, temperature: 0 });
+  const body = JSON.stringify({
+    model: model.alias,
+    messages: [...system, user],
+    max_tokens: 8,
+    temperature: 0,
+  });
   const quoted = body.replaceAll("'", "'\\''");
   return `  curl -s ${model.endpoint}/chat/completions -H 'Content-Type: application/json' -d '${quoted}'`;
 }

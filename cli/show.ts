@@ -37,7 +37,7 @@ export class EngineDisplay {
     const step = event.resOutputsEvent?.metadata ?? event.resOpFailedEvent?.metadata;
     if (step !== undefined && step.op !== "same" && step.type !== "pulumi:pulumi:Stack") {
       const failed = event.resOpFailedEvent !== undefined;
-      this.line(`${nameOf(step.urn)} ${failed ? `${step.op} failed` : pastTense[step.op] ?? step.op}`);
+      this.line(`${nameOf(step.urn)} ${failed ? `${step.op} failed` : (pastTense[step.op] ?? step.op)}`);
     }
   };
 }

@@ -28,7 +28,10 @@ async function status({ stack, json }: { stack: string; json?: true }): Promise<
     console.log(JSON.stringify({ stack, models: rows }, null, 2));
     return;
   }
-  const table = new Table({ head: ["fine-tune", "serves", "model", "endpoint"], style: { head: [], border: [] } });
+  const table = new Table({
+    head: ["fine-tune", "serves", "model", "endpoint"],
+    style: { head: [], border: [] },
+  });
   for (const row of rows) table.push([row.name, row.serves, row.modelId, row.endpoint]);
   console.log(rows.length === 0 ? `stack ${stack} serves nothing: npm run up` : table.toString());
 }
@@ -40,7 +43,8 @@ async function statusOf(name: string, model: ModelOutputs): Promise<ModelStatus>
     const answer = await fetch(`${endpoint}/models`, { signal: AbortSignal.timeout(3000) });
     const { data } = (await answer.json()) as { data: { id: string; root: string }[] };
     const card = data.find(({ id }) => id === alias);
-    const serves = card !== undefined && path.basename(card.root) !== "" && data.some(({ id }) => id === modelId);
+    const serves =
+      card !== undefined && path.basename(card.root) !== "" && data.some(({ id }) => id === modelId);
     return { name, modelId, endpoint, serves: serves ? "yes" : "another model" };
   } catch {
     return { name, modelId, endpoint, serves: "no answer" };

@@ -23,8 +23,20 @@ export function readBaseFolder(folder: string): BaseFolder | string {
   if (!files.some((file) => file.endsWith(".safetensors")))
     return `${folder} has no *.safetensors: other weight formats can carry code and are refused`;
   const config = JSON.parse(fs.readFileSync(configFile, "utf8")) as HuggingFaceConfig;
-  const { num_hidden_layers: layers, hidden_size: hidden, num_attention_heads: heads, intermediate_size: intermediate, vocab_size: vocabulary } = config;
-  if (layers === undefined || hidden === undefined || heads === undefined || intermediate === undefined || vocabulary === undefined)
+  const {
+    num_hidden_layers: layers,
+    hidden_size: hidden,
+    num_attention_heads: heads,
+    intermediate_size: intermediate,
+    vocab_size: vocabulary,
+  } = config;
+  if (
+    layers === undefined ||
+    hidden === undefined ||
+    heads === undefined ||
+    intermediate === undefined ||
+    vocabulary === undefined
+  )
     return `${configFile} does not name layers, hidden size, heads, intermediate size and vocabulary of a decoder`;
   return {
     path: folder,
@@ -47,7 +59,11 @@ export function readBaseFolder(folder: string): BaseFolder | string {
 function digestOfFiles(folder: string, files: string[]): string {
   const hash = createHash("sha256");
   for (const file of files.filter((name) => /\.(json|safetensors|jinja|model|txt)$/.test(name))) {
-    hash.update(file).update(createHash("sha256").update(fs.readFileSync(path.join(folder, file))).digest());
+    hash.update(file).update(
+      createHash("sha256")
+        .update(fs.readFileSync(path.join(folder, file)))
+        .digest(),
+    );
   }
   return hash.digest("hex");
 }

@@ -19,7 +19,10 @@ type Source = { path: string; split: "all" | "train" | "validation" | "test"; sh
  * Read the data of a model file: digests, sizes, and what is structurally wrong. What needs the
  * tokenizer (lengths, templates, near duplicates) is checked by the trainer's `prepare`.
  */
-export function readData(model: ModelFile, root: string): Promise<{ facts: DataFacts } | { problems: Problem[] }> {
+export function readData(
+  model: ModelFile,
+  root: string,
+): Promise<{ facts: DataFacts } | { problems: Problem[] }> {
   const sources = sourcesOf(model, root);
   const problems: Problem[] = [];
   const rows: RowFacts[] = [];
@@ -45,7 +48,10 @@ export function readData(model: ModelFile, root: string): Promise<{ facts: DataF
 function sourcesOf({ spec, folder }: ModelFile, root: string): Source[] {
   const declared = Array.isArray(spec.data.source) ? spec.data.source : [spec.data.source];
   return declared.map((source, index) => {
-    const file = "package" in source ? path.join(root, "node_modules", source.package, source.file) : path.resolve(folder, source.file);
+    const file =
+      "package" in source
+        ? path.join(root, "node_modules", source.package, source.file)
+        : path.resolve(folder, source.file);
     return { path: file, split: source.split, shown: path.relative(root, file), index };
   });
 }
@@ -60,11 +66,17 @@ function readSource(source: Source, model: ModelFile): { text: string; sha256: s
   });
   const stat = fs.statSync(source.path, { throwIfNoEntry: false });
   if (stat === undefined)
-    return problem("does not exist", source.shown.startsWith("examples/") ? "run `npm run example-data`" : "paths are relative to the model file");
+    return problem(
+      "does not exist",
+      source.shown.startsWith("examples/")
+        ? "run `npm run example-data`"
+        : "paths are relative to the model file",
+    );
   if (stat.isDirectory()) return problem("is a folder", "name a file in it");
   const bytes = fs.readFileSync(source.path);
   if (bytes.length === 0) return problem("is empty");
-  if (bytes.subarray(0, 65536).includes(0)) return problem("is binary or UTF-16, not text", "save it as UTF-8");
+  if (bytes.subarray(0, 65536).includes(0))
+    return problem("is binary or UTF-16, not text", "save it as UTF-8");
   if (!isUtf8(bytes)) return problem("is not UTF-8", "save it as UTF-8");
   const text = bytes.toString("utf8").replace(/^\uFEFF/, "");
   return { text, sha256: createHash("sha256").update(bytes).digest("hex") };
@@ -77,12 +89,26 @@ function wholeProblems(rows: RowFacts[], { spec, file, lineOf }: ModelFile, show
     problems.push({ file, path, line: lineOf(path) ?? 1, message, ...(hint === undefined ? {} : { hint }) });
   const { minTrainRows, minTestRows } = spec.data.thresholds;
   if (rows.length < minTrainRows + minTestRows)
-    at("data.source", `${shown} has ${rows.length} rows; training needs ${minTrainRows} and testing ${minTestRows}`, "add rows, or lower data.thresholds");
+    at(
+      "data.source",
+      `${shown} has ${rows.length} rows; training needs ${minTrainRows} and testing ${minTestRows}`,
+      "add rows, or lower data.thresholds",
+    );
   const labels = new Set(rows.map((row) => row.label).filter((label) => label !== null));
   if (spec.data.labels !== null && rows.length > 1) {
     const absent = spec.data.labels.filter((label) => !labels.has(label));
-    if (labels.size === 1) at("data.labels", `all rows of ${shown} have the label ${[...labels].join("")}`, "a classification needs examples of every label");
-    else if (absent.length > 0) at("data.labels", `no row of ${shown} has the label ${absent.join(", ")}`, "remove it, or add examples");
+    if (labels.size === 1)
+      at(
+        "data.labels",
+        `all rows of ${shown} have the label ${[...labels].join("")}`,
+        "a classification needs examples of every label",
+      );
+    else if (absent.length > 0)
+      at(
+        "data.labels",
+        `no row of ${shown} has the label ${absent.join(", ")}`,
+        "remove it, or add examples",
+      );
   }
   return problems;
 }
@@ -90,12 +116,17 @@ function wholeProblems(rows: RowFacts[], { spec, file, lineOf }: ModelFile, show
 function sizesOf(rows: RowFacts[], { spec }: ModelFile): Omit<DataFacts, "sources"> {
   const system = spec.data.systemPrompt?.length ?? 0;
   const tokensOf = (characters: number) => Math.ceil(characters / CHARACTERS_PER_TOKEN);
-  const lengths = rows.map((row) => Math.min(spec.train.maxLength, tokensOf(row.characters + system) + TEMPLATE_TOKENS));
+  const lengths = rows.map((row) =>
+    Math.min(spec.train.maxLength, tokensOf(row.characters + system) + TEMPLATE_TOKENS),
+  );
   const kept = spec.data.maxRows === null ? 1 : Math.min(1, spec.data.maxRows / rows.length);
   return {
     rows: Math.round(rows.length * kept),
     tokens: Math.round(lengths.reduce((sum, length) => sum + length, 0) * kept),
     longestRowTokens: lengths.reduce((longest, length) => Math.max(longest, length), 0),
-    longestAnswerTokens: rows.reduce((longest, row) => Math.max(longest, tokensOf(row.answerCharacters) + 2), 0),
+    longestAnswerTokens: rows.reduce(
+      (longest, row) => Math.max(longest, tokensOf(row.answerCharacters) + 2),
+      0,
+    ),
   };
 }

@@ -21,7 +21,11 @@ const FORMAT_FIELDS: Record<string, readonly string[]> = {
 const MOST_PROBLEMS = 5;
 
 /** Check the rows of one file against the model file: fields, labels, ids. */
-export function checkRows(rows: RawRow[], model: ModelFile, shown: string): { rows: RowFacts[]; problems: Problem[] } {
+export function checkRows(
+  rows: RawRow[],
+  model: ModelFile,
+  shown: string,
+): { rows: RowFacts[]; problems: Problem[] } {
   const missing = missingFields(rows, model, shown);
   if (missing.length > 0) return { rows: [], problems: missing };
   const { fields, labels, format } = model.spec.data;
@@ -31,13 +35,15 @@ export function checkRows(rows: RawRow[], model: ModelFile, shown: string): { ro
   const facts = rows.map(({ line, value }): RowFacts => {
     const answer = text(at(value, answerField));
     const label = labels === null ? null : labelOf(answer, format, value).trim();
-    const problem = (message: string, hint?: string) => problems.push({ file: shown, line, message, ...(hint === undefined ? {} : { hint }) });
+    const problem = (message: string, hint?: string) =>
+      problems.push({ file: shown, line, message, ...(hint === undefined ? {} : { hint }) });
     if (label !== null && labels !== null && !labels.includes(label))
       problem(`the label ${JSON.stringify(label)} is not declared`, `data.labels has ${labels.join(", ")}`);
     if (fields.id !== null) {
       const id = text(at(value, fields.id));
       const first = seen.get(id);
-      if (first !== undefined) problem(`the id ${id} stands in line ${first} too`, "ids name rows in reports: make them unique");
+      if (first !== undefined)
+        problem(`the id ${id} stands in line ${first} too`, "ids name rows in reports: make them unique");
       seen.set(id, first ?? line);
     }
     return { label, characters: charactersOf(value, model), answerCharacters: answer.length };
@@ -70,7 +76,11 @@ function missingFields(rows: RawRow[], { spec, file, lineOf }: ModelFile, shown:
         path: where,
         line: lineOf(where) ?? 1,
         message: `${without.length} rows of ${shown} have no field ${field} (first: line ${first.line}, which has ${known.join(", ")})`,
-        ...(nearest === undefined ? {} : { hint: without.length === rows.length ? `did you mean ${nearest}?` : "give every row this field" }),
+        ...(nearest === undefined
+          ? {}
+          : {
+              hint: without.length === rows.length ? `did you mean ${nearest}?` : "give every row this field",
+            }),
       },
     ];
   });
@@ -78,13 +88,16 @@ function missingFields(rows: RawRow[], { spec, file, lineOf }: ModelFile, shown:
 
 function charactersOf(value: Record<string, unknown>, { spec }: ModelFile): number {
   const { question, context, answer } = spec.data.fields;
-  const parts = FORMAT_FIELDS[spec.data.format] ?? [question, context, answer].filter((field) => field !== null);
+  const parts =
+    FORMAT_FIELDS[spec.data.format] ?? [question, context, answer].filter((field) => field !== null);
   return parts.reduce((sum, field) => sum + text(at(value, field)).length, 0);
 }
 
 function at(value: Record<string, unknown>, field: string): unknown {
   if (field in value) return value[field];
-  return field.split(".").reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], value);
+  return field
+    .split(".")
+    .reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], value);
 }
 
 function text(value: unknown): string {

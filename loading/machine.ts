@@ -52,6 +52,7 @@ function multiply(a: Float32Array, b: Float32Array, c: Float32Array, n: number):
   for (let i = 0; i < n; i += 1)
     for (let k = 0; k < n; k += 1) {
       const factor = a[i * n + k] as number;
-      for (let j = 0; j < n; j += 1) c[i * n + j] = (c[i * n + j] as number) + factor * (b[k * n + j] as number);
+      for (let j = 0; j < n; j += 1)
+        c[i * n + j] = (c[i * n + j] as number) + factor * (b[k * n + j] as number);
     }
 }

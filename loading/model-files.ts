@@ -16,12 +16,23 @@ export interface ModelFile {
 }
 
 /** All model files of a stack, in order of their paths, and every problem in them. */
-export function readModelFiles(root: string, pattern: string, stackFile: string): { models: ModelFile[]; problems: Problem[] } {
+export function readModelFiles(
+  root: string,
+  pattern: string,
+  stackFile: string,
+): { models: ModelFile[]; problems: Problem[] } {
   const files = glob.sync(pattern, { cwd: root, dot: false }).sort();
   if (files.length === 0)
     return {
       models: [],
-      problems: [{ file: stackFile, path: "tuneform:models", message: `${pattern} matches no file`, hint: "add a model file, see models/spam-triage.yaml" }],
+      problems: [
+        {
+          file: stackFile,
+          path: "tuneform:models",
+          message: `${pattern} matches no file`,
+          hint: "add a model file, see models/spam-triage.yaml",
+        },
+      ],
     };
   const models: ModelFile[] = [];
   const problems: Problem[] = [];
@@ -45,6 +56,14 @@ function duplicateNames(models: ModelFile[]): Problem[] {
     const taken = first.get(spec.name);
     first.set(spec.name, taken ?? file);
     if (taken === undefined) return [];
-    return [{ file, path: "name", line: lineOf("name") ?? 1, message: `${spec.name} is the name of ${taken} too`, hint: "names are aliases: one fine-tune each" }];
+    return [
+      {
+        file,
+        path: "name",
+        line: lineOf("name") ?? 1,
+        message: `${spec.name} is the name of ${taken} too`,
+        hint: "names are aliases: one fine-tune each",
+      },
+    ];
   });
 }

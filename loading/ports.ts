@@ -5,7 +5,11 @@ import type { ServerPlan } from "../core/plan/plan.ts";
 import type { Problem } from "../core/spec/problems.ts";
 
 /** Ports that another program holds; our own running servers are no problem. */
-export async function portProblems(servers: readonly ServerPlan[], workspace: string, stackFile: string): Promise<Problem[]> {
+export async function portProblems(
+  servers: readonly ServerPlan[],
+  workspace: string,
+  stackFile: string,
+): Promise<Problem[]> {
   const problems: Problem[] = [];
   for (const { key, server } of servers) {
     if (isOurs(path.join(workspace, "servers", key, "pid.json"), server.port)) continue;

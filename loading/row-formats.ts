@@ -24,7 +24,10 @@ export function parseRows(text: string, format: FineTuneSpec["data"]["format"], 
 
 function csvRows(text: string, shown: string): ParsedRows {
   try {
-    const records = parseCsv(text, { columns: true, skip_empty_lines: true, info: true }) as unknown as { record: Record<string, string>; info: { lines: number } }[];
+    const records = parseCsv(text, { columns: true, skip_empty_lines: true, info: true }) as unknown as {
+      record: Record<string, string>;
+      info: { lines: number };
+    }[];
     return { rows: records.map(({ record, info }) => ({ line: info.lines, value: record })), problems: [] };
   } catch (error) {
     return { rows: [], problems: [{ file: shown, message: `not CSV: ${(error as Error).message}` }] };
@@ -34,7 +37,11 @@ function csvRows(text: string, shown: string): ParsedRows {
 function arrayRows(text: string, shown: string): ParsedRows {
   try {
     const values = JSON.parse(text) as unknown[];
-    return asRows(values.map((value, i) => ({ line: i + 1, value })), shown, "item");
+    return asRows(
+      values.map((value, i) => ({ line: i + 1, value })),
+      shown,
+      "item",
+    );
   } catch (error) {
     return { rows: [], problems: [{ file: shown, message: `not JSON: ${(error as Error).message}` }] };
   }
@@ -48,7 +55,12 @@ function lineRows(text: string, shown: string): ParsedRows {
     try {
       values.push({ line: index + 1, value: JSON.parse(line) });
     } catch {
-      problems.push({ file: shown, line: index + 1, message: "is not a JSON object on one line", hint: "JSON Lines: one row a line; for CSV set data.format: csv" });
+      problems.push({
+        file: shown,
+        line: index + 1,
+        message: "is not a JSON object on one line",
+        hint: "JSON Lines: one row a line; for CSV set data.format: csv",
+      });
       if (problems.length === MOST_PROBLEMS) break;
     }
   }
@@ -57,10 +69,15 @@ function lineRows(text: string, shown: string): ParsedRows {
 }
 
 function asRows(values: { line: number; value: unknown }[], shown: string, unit: string): ParsedRows {
-  const isRow = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
+  const isRow = (value: unknown): value is Record<string, unknown> =>
+    typeof value === "object" && value !== null && !Array.isArray(value);
   const wrong = values.filter(({ value }) => !isRow(value)).slice(0, MOST_PROBLEMS);
   return {
     rows: values.filter((row): row is RawRow => isRow(row.value)),
-    problems: wrong.map(({ line }) => ({ file: shown, line, message: `${unit} ${line} is not an object with fields` })),
+    problems: wrong.map(({ line }) => ({
+      file: shown,
+      line,
+      message: `${unit} ${line} is not an object with fields`,
+    })),
   };
 }

@@ -37,13 +37,21 @@ export async function loadStackPlan({ root, config, stack, machine }: LoadOption
     else (result.isData ? dataProblems : problems).push(...result.problems);
   }
   const all = [...problems, ...dataProblems];
-  if (all.length > 0) throw new InvalidInput(all, problems.length > 0 ? EXIT_CODES.USAGE.code : EXIT_CODES.DATA.code);
+  if (all.length > 0)
+    throw new InvalidInput(all, problems.length > 0 ? EXIT_CODES.USAGE.code : EXIT_CODES.DATA.code);
   const servers = planServers(fineTunes, config, workspace);
   const storage = storageProblems(fineTunes, workspace, facts, `Pulumi.${stack}.yaml`);
   if (storage.length > 0) throw new InvalidInput(storage, EXIT_CODES.STORAGE.code);
   const ports = await portProblems(servers, workspace, `Pulumi.${stack}.yaml`);
   if (ports.length > 0) throw new InvalidInput(ports, EXIT_CODES.PORT_IN_USE.code);
-  return { schemaVersion: 1, target: config.target, workspace, parallelism: config.parallelism, fineTunes, servers };
+  return {
+    schemaVersion: 1,
+    target: config.target,
+    workspace,
+    parallelism: config.parallelism,
+    fineTunes,
+    servers,
+  };
 }
 
 type Planned = { plan: FineTunePlan } | { problems: Problem[]; isData: boolean };
@@ -57,7 +65,10 @@ async function planModel(
 ): Promise<Planned> {
   const base = resolveModelBase(model, config);
   const data = await readData(model, root);
-  const problems = [...("problems" in base ? base.problems : []), ...("problems" in data ? data.problems : [])];
+  const problems = [
+    ...("problems" in base ? base.problems : []),
+    ...("problems" in data ? data.problems : []),
+  ];
   if ("problems" in base || "problems" in data) return { problems, isData: !("problems" in base) };
   const tooLong = contextProblem(model, base.resolved);
   if (tooLong !== undefined) return { problems: [tooLong], isData: false };
@@ -66,16 +77,25 @@ async function planModel(
     base: base.resolved,
     data: data.facts,
     memoryBytes: machine.memoryBytes,
-    speed: lastSpeed(workspace, base.resolved.base.id) ?? { source: "probe", flopsPerSecond: machine.flopsPerSecond() },
+    speed: lastSpeed(workspace, base.resolved.base.id) ?? {
+      source: "probe",
+      flopsPerSecond: machine.flopsPerSecond(),
+    },
     runState: (runId) => runState(workspace, runId),
     current: currentRun(workspace, name),
   });
   return { plan };
 }
 
-function resolveModelBase(model: ModelFile, config: StackConfig): { resolved: ResolvedBase } | { problems: Problem[] } {
+function resolveModelBase(
+  model: ModelFile,
+  config: StackConfig,
+): { resolved: ResolvedBase } | { problems: Problem[] } {
   const { spec, file, lineOf } = model;
-  const folder = typeof spec.base === "object" && "folder" in spec.base ? readBaseFolder(path.resolve(model.folder, spec.base.folder)) : null;
+  const folder =
+    typeof spec.base === "object" && "folder" in spec.base
+      ? readBaseFolder(path.resolve(model.folder, spec.base.folder))
+      : null;
   const resolution =
     typeof folder === "string"
       ? { problem: { path: "base.folder", message: folder } }
@@ -85,10 +105,15 @@ function resolveModelBase(model: ModelFile, config: StackConfig): { resolved: Re
   return { problems: [{ file, ...(line === undefined ? {} : { line }), ...resolution.problem }] };
 }
 
-function contextProblem({ spec, file, lineOf }: ModelFile, { context, base }: ResolvedBase): Problem | undefined {
+function contextProblem(
+  { spec, file, lineOf }: ModelFile,
+  { context, base }: ResolvedBase,
+): Problem | undefined {
   if (context === null) return undefined;
   const [where, length] =
-    spec.train.maxLength > context ? ["train.maxLength", spec.train.maxLength] : ["serve.maxLength", spec.serve.maxLength ?? 0];
+    spec.train.maxLength > context
+      ? ["train.maxLength", spec.train.maxLength]
+      : ["serve.maxLength", spec.serve.maxLength ?? 0];
   if (length <= context) return undefined;
   const line = lineOf(where);
   return {

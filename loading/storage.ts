@@ -11,7 +11,9 @@ export function storageProblems(
   machine: MachineFacts,
   stackFile: string,
 ): Problem[] {
-  const needed = plans.filter((plan) => plan.state !== "reused").reduce((sum, plan) => sum + bytesOf(plan), 0);
+  const needed = plans
+    .filter((plan) => plan.state !== "reused")
+    .reduce((sum, plan) => sum + bytesOf(plan), 0);
   if (needed <= machine.freeDiskBytes) return [];
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
   return [
@@ -30,5 +32,7 @@ function bytesOf(plan: FineTunePlan): number {
   const data = 50e6;
   if (architecture === undefined) return data;
   const { rank, targets, lastLayers } = plan.run.train;
-  return 2 * parameterCount(architecture) + 40 * adapterParameters(architecture, rank, targets, lastLayers) + data;
+  return (
+    2 * parameterCount(architecture) + 40 * adapterParameters(architecture, rank, targets, lastLayers) + data
+  );
 }

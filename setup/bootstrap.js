@@ -11,7 +11,9 @@ const root = path.resolve(import.meta.dirname, "..");
 const marker = path.join(root, "node_modules", ".tuneform-lock");
 
 function installPackages() {
-  const lock = createHash("sha256").update(readFileSync(path.join(root, "package-lock.json"))).digest("hex");
+  const lock = createHash("sha256")
+    .update(readFileSync(path.join(root, "package-lock.json")))
+    .digest("hex");
   if (existsSync(marker) && readFileSync(marker, "utf8") === lock) return;
   console.error("setup: installing the locked npm packages (npm ci, about 500 MB)");
   const { status } = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {

@@ -9,7 +9,9 @@ export async function ensureAll(root: string, say: (line: string) => void): Prom
   await ensureTrainer(root, say);
   const { binFolders, command } = await ensurePulumi(root, say);
   // For child processes such as tests, which look on PATH only.
-  process.env["PATH"] = [process.env["PATH"] ?? "", path.dirname(command), ...binFolders].join(path.delimiter);
+  process.env["PATH"] = [process.env["PATH"] ?? "", path.dirname(command), ...binFolders].join(
+    path.delimiter,
+  );
   const data = path.join(root, "examples", "mail", "data");
   if (!fs.existsSync(path.join(data, "mail-routing.jsonl"))) {
     say("setup: writing the example data from the mail corpus package");

@@ -3,7 +3,11 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Only one process at a time does `work`; a lock whose process is gone is lifted. */
-export async function withFolderLock<T>(folder: string, say: (line: string) => void, work: () => Promise<T>): Promise<T> {
+export async function withFolderLock<T>(
+  folder: string,
+  say: (line: string) => void,
+  work: () => Promise<T>,
+): Promise<T> {
   const owner = path.join(folder, "pid");
   for (let told = false; !tryLock(folder, owner); await sleep(500)) {
     if (isStale(folder, owner)) fs.rmSync(folder, { recursive: true, force: true });

@@ -69,9 +69,22 @@ async function build(root: string, folder: string, command: string, say: Say): P
   const module = path.join(root, "setup", "pulumi-cli");
   const flags = `-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v${VERSION}`;
   const target = `${command}.part`;
-  const args = ["build", "-trimpath", "-tags", "osusergo", "-ldflags", flags, "-o", target, "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"];
+  const args = [
+    "build",
+    "-trimpath",
+    "-tags",
+    "osusergo",
+    "-ldflags",
+    flags,
+    "-o",
+    target,
+    "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+  ];
   fs.mkdirSync(path.join(folder, "bin"), { recursive: true });
   const { failed, all } = await execa("go", args, { cwd: module, reject: false, all: true });
-  if (failed) throw new EnvironmentFailure(`the Pulumi CLI could not be built: ${install}\n${all.split("\n").slice(-8).join("\n")}`);
+  if (failed)
+    throw new EnvironmentFailure(
+      `the Pulumi CLI could not be built: ${install}\n${all.split("\n").slice(-8).join("\n")}`,
+    );
   fs.renameSync(target, command);
 }

@@ -16,7 +16,13 @@ export class LocalRun extends pulumi.dynamic.Resource {
 
   constructor(name: string, inputs: RunInputs, opts: pulumi.CustomResourceOptions) {
     // `undefined` tells the SDK that the provider fills these in.
-    const outputs = { modelId: undefined, adapter: undefined, verdict: undefined, score: undefined, report: undefined };
+    const outputs = {
+      modelId: undefined,
+      adapter: undefined,
+      verdict: undefined,
+      score: undefined,
+      report: undefined,
+    };
     super(localProvider("run.ts"), name, { ...inputs, ...outputs }, opts, "tuneform", "Run");
   }
 }

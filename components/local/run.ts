@@ -4,7 +4,7 @@ import type { RunFile } from "../../core/spec/run-file.ts";
 import { ensureTrainer } from "../../setup/python.ts";
 import { readJson, writeJson } from "./files.ts";
 import type { Lifecycle } from "./provider.ts";
-import { runStage, STAGES, StageFailure } from "./stage.ts";
+import { runStages, StageFailure } from "./stage.ts";
 
 export interface RunInputs {
   run: RunFile;
@@ -41,18 +41,19 @@ interface Verdict {
 const folderOf = (workspace: string, runId: string) => path.join(workspace, "runs", runId);
 
 /** Run the stages, each idempotent; returns what a promoted run hands on. Throws on any other verdict. */
-async function runStages(inputs: RunInputs): Promise<RunOutputs> {
+async function finishRun(inputs: RunInputs): Promise<RunOutputs> {
   const { run, workspace } = inputs;
   const folder = folderOf(workspace, run.runId);
   const runFile = path.join(folder, "run.json");
   const { trainer, uv } = await ensureTrainer(projectRoot(), (line) => console.log(`${run.name} ${line}`));
   writeJson(runFile, run);
-  for (const stage of STAGES) {
-    const env = { TUNEFORM_PARALLELISM: String(inputs.parallelism), ...(uv === undefined ? {} : { TUNEFORM_UV: uv }) };
-    await runStage({ trainer, stage, runFile, workspace, name: run.name, lease: inputs.lease, env });
-  }
+  const env = {
+    TUNEFORM_PARALLELISM: String(inputs.parallelism),
+    ...(uv === undefined ? {} : { TUNEFORM_UV: uv }),
+  };
+  await runStages({ trainer, runFile, workspace, name: run.name, lease: inputs.lease, env });
   const verdict = readJson<Verdict>(path.join(folder, "verdict.json"));
-  if (verdict === undefined) throw new StageFailure(run.name, "evaluate", 1, `${folder}/verdict.json is missing`);
+  if (verdict === undefined) throw new StageFailure(run.name, 1, `${folder}/verdict.json is missing`);
   return {
     name: run.name,
     runId: run.runId,
@@ -71,7 +72,8 @@ function projectRoot(): string {
 }
 
 /** What `publish` says serves under this name today. */
-const currentFile = (workspace: string, name: string) => path.join(workspace, "registry", name, "current.json");
+const currentFile = (workspace: string, name: string) =>
+  path.join(workspace, "registry", name, "current.json");
 
 export const lifecycle: Lifecycle<RunInputs, RunOutputs> = {
   async diff(old, inputs) {
@@ -85,10 +87,10 @@ export const lifecycle: Lifecycle<RunInputs, RunOutputs> = {
     );
   },
   async create(inputs) {
-    return { id: inputs.run.name, outputs: await runStages(inputs) };
+    return { id: inputs.run.name, outputs: await finishRun(inputs) };
   },
   async update(_old, inputs) {
-    return runStages(inputs);
+    return finishRun(inputs);
   },
   async delete(old) {
     // Datasets, runs and versions stay: only "serves today" ends. `npm run destroy -- --artefacts` takes all.

@@ -69,12 +69,16 @@ async function start(inputs: ServerInputs): Promise<ServerInputs> {
     }
   }
   child.kill("SIGTERM");
-  throw new Error(`${server.base.id}: the server was not healthy after 180 s; see ${serverFolder}/server.log`);
+  throw new Error(
+    `${server.base.id}: the server was not healthy after 180 s; see ${serverFolder}/server.log`,
+  );
 }
 
 function endMessage({ server, serverFolder }: ServerInputs, code: number): string {
   const log = fs.readFileSync(path.join(serverFolder, "server.log"), "utf8").trimEnd().split("\n").slice(-6);
-  return [`${server.base.id}: the server ended with exit code ${code}: ${exitMeaning(code)}`, ...log].join("\n");
+  return [`${server.base.id}: the server ended with exit code ${code}: ${exitMeaning(code)}`, ...log].join(
+    "\n",
+  );
 }
 
 /** Ask the server to finish its requests and end; after 20 s it is killed. */

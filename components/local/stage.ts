@@ -3,13 +3,9 @@ import { exitMeaning } from "../../core/spec/exit-codes.ts";
 import { leaseHeld } from "./lease.ts";
 import { ProgressLines, type TrainerEvent } from "./progress-lines.ts";
 
-export const STAGES = ["prepare", "train", "evaluate", "publish"] as const;
-export type Stage = (typeof STAGES)[number];
-
 export interface StageRun {
   /** Absolute path of the `tuneform-trainer` program. */
   trainer: string;
-  stage: Stage;
   runFile: string;
   workspace: string;
   /** Name of the fine-tune; begins every line it prints. */
@@ -19,25 +15,25 @@ export interface StageRun {
   env: Record<string, string>;
 }
 
-/** A stage that ended without success. `exitCode` is one of core/spec/exit-codes.ts. */
+/** Stages that ended without success. `exitCode` is one of core/spec/exit-codes.ts. */
 export class StageFailure extends Error {
   readonly exitCode: number;
-  constructor(name: string, stage: Stage, exitCode: number, reason: string) {
-    super(`${name}: ${stage}: ${reason} (exit code ${exitCode}: ${exitMeaning(exitCode)})`);
+  constructor(name: string, exitCode: number, reason: string) {
+    super(`${name}: ${reason} (exit code ${exitCode}: ${exitMeaning(exitCode)})`);
     this.exitCode = exitCode;
   }
 }
 
 /**
- * Run one stage as a child process and print its progress.
+ * Run all stages of a run as one child process and print its progress. Finished stages are skipped.
  *
  * The child stops by itself when this process dies (its stdin closes) and is asked to stop, saving a
  * checkpoint, when nobody holds the lease any more.
  */
-export async function runStage(run: StageRun): Promise<void> {
+export async function runStages(run: StageRun): Promise<void> {
   const lines = new ProgressLines(run.name);
   let failure: TrainerEvent | undefined;
-  const child = execa(run.trainer, [run.stage, "--run", run.runFile, "--workspace", run.workspace], {
+  const child = execa(run.trainer, ["run", "--run", run.runFile, "--workspace", run.workspace], {
     stdin: "pipe",
     stdout: "pipe",
     stderr: "pipe",
@@ -65,10 +61,14 @@ export async function runStage(run: StageRun): Promise<void> {
   clearInterval(watch);
   if (result.exitCode === 0) return;
   const code = result.exitCode ?? (result.signal === "SIGKILL" ? 137 : 1);
-  throw new StageFailure(run.name, run.stage, code, reasonOf(failure, lastWords, result.signal));
+  throw new StageFailure(run.name, code, reasonOf(failure, lastWords, result.signal));
 }
 
-function reasonOf(failure: TrainerEvent | undefined, lastWords: string[], signal: string | undefined): string {
+function reasonOf(
+  failure: TrainerEvent | undefined,
+  lastWords: string[],
+  signal: string | undefined,
+): string {
   if (failure?.event === "error")
     return [failure.message, ...failure.problems.map((problem) => `  - ${problem}`)].join("\n");
   const words = lastWords.filter((line) => line.trim() !== "").slice(-8);

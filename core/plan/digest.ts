@@ -43,7 +43,14 @@ function baseIdentity({ weights, hubId, revision }: Base): unknown {
  * often a checkpoint is written (docs/decisions/001-run-id.md).
  */
 export function runIdOf(base: Base, dataDigestValue: string, train: RunFile["train"]): string {
-  const { microBatch, gradientAccumulation, gradientCheckpointing: _c, checkpointEverySteps: _e, reportTo: _r, ...settings } = train;
+  const {
+    microBatch,
+    gradientAccumulation,
+    gradientCheckpointing: _c,
+    checkpointEverySteps: _e,
+    reportTo: _r,
+    ...settings
+  } = train;
   const identity = {
     trainer: TRAINER_VERSION,
     base: baseIdentity(base),

@@ -1,4 +1,9 @@
-import { adapterParameters, linearParameters, parameterCount, type Architecture } from "../catalog/base-models.ts";
+import {
+  adapterParameters,
+  linearParameters,
+  parameterCount,
+  type Architecture,
+} from "../catalog/base-models.ts";
 import type { RunFile } from "../spec/run-file.ts";
 
 /** Bytes by name; `peakBytes` is their sum. */
@@ -29,12 +34,17 @@ export function trainingMemory(
   const linear = linearParameters(a);
   const kept = parameterCount(a) - linear;
   const linearBytes = train.method === "qlora" ? linear * NF4_BYTES : linear * 2 * wide;
-  const adapter = adapterParameters(a, train.rank, train.targets, train.lastLayers) * (train.adapterDtype === "float32" ? 16 : 8);
+  const adapter =
+    adapterParameters(a, train.rank, train.targets, train.lastLayers) *
+    (train.adapterDtype === "float32" ? 16 : 8);
   const tokens = train.microBatch * Math.min(longest, train.maxLength);
   const queries = a.heads * a.headDim;
   const keysValues = a.keyValueHeads * a.headDim;
-  const layerBytes = (16 * a.hidden + 2 * (queries + 2 * keysValues) + 2 * queries + 8 * a.intermediate) * wide;
-  const layersHeld = train.gradientCheckpointing ? 1 + (a.layers * 2 * a.hidden * wide) / layerBytes : a.layers;
+  const layerBytes =
+    (16 * a.hidden + 2 * (queries + 2 * keysValues) + 2 * queries + 8 * a.intermediate) * wide;
+  const layersHeld = train.gradientCheckpointing
+    ? 1 + (a.layers * 2 * a.hidden * wide) / layerBytes
+    : a.layers;
   const breakdown = {
     runtime: RUNTIME_BYTES,
     weights: linearBytes + kept * 2 * wide,

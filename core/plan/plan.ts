@@ -46,7 +46,13 @@ export interface FineTunePlan {
   memory: MemoryPlan | null;
   seconds: Duration | null;
   speedSource: Speed["source"];
-  serving: { server: string; alias: string; modelId: string; change: "new" | "moves" | "none"; from: string | null };
+  serving: {
+    server: string;
+    alias: string;
+    modelId: string;
+    change: "new" | "moves" | "none";
+    from: string | null;
+  };
   advice: string[];
 }
 
@@ -76,10 +82,28 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
   const data = resolveData(spec, facts.data.sources);
   const evaluate = resolveEvaluation(spec);
   const runId = runIdOf(base, data.digest, train);
-  const serve = { dtype: evaluate.dtype, maxLength: spec.serve.maxLength ?? Math.min(2048, facts.base.context ?? 2048) };
-  const run: RunFile = { schemaVersion: 1, runId, name: spec.name, task: spec.task, base, data, train, evaluate, gate: spec.gate, serve };
+  const serve = {
+    dtype: evaluate.dtype,
+    maxLength: spec.serve.maxLength ?? Math.min(2048, facts.base.context ?? 2048),
+  };
+  const run: RunFile = {
+    schemaVersion: 1,
+    runId,
+    name: spec.name,
+    task: spec.task,
+    base,
+    data,
+    train,
+    evaluate,
+    gate: spec.gate,
+    serve,
+  };
   const trainShare = Math.max(0, 1 - spec.data.split.validation - spec.data.split.test);
-  const work = { trainTokens: tokens * trainShare, testTokens: tokens * spec.data.split.test, rowTokens: tokens / Math.max(1, rows) };
+  const work = {
+    trainTokens: tokens * trainShare,
+    testTokens: tokens * spec.data.split.test,
+    rowTokens: tokens / Math.max(1, rows),
+  };
   const state = facts.runState(runId);
   return {
     name: spec.name,
@@ -113,7 +137,12 @@ function whyOf(state: FineTunePlan["state"], current: string | null): string {
   return current === null ? "no run of this name serves yet" : "base, data or training settings changed";
 }
 
-function servingOf(name: string, runId: string, baseId: string, current: string | null): FineTunePlan["serving"] {
+function servingOf(
+  name: string,
+  runId: string,
+  baseId: string,
+  current: string | null,
+): FineTunePlan["serving"] {
   const from = current === null ? null : `${name}-${current}`;
   const change = current === null ? "new" : current === runId ? "none" : "moves";
   return { server: serverKey(baseId), alias: name, modelId: `${name}-${runId}`, change, from };
@@ -121,11 +150,18 @@ function servingOf(name: string, runId: string, baseId: string, current: string 
 
 /** A base id as a folder and DNS name. */
 export function serverKey(baseId: string): string {
-  return baseId.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-").replaceAll(/^-|-$/g, "");
+  return baseId
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .replaceAll(/^-|-$/g, "");
 }
 
 /** One server per base: all fine-tunes of a base share its weights. Ports count up in order of the keys. */
-export function planServers(plans: readonly FineTunePlan[], config: StackConfig, workspace: string): ServerPlan[] {
+export function planServers(
+  plans: readonly FineTunePlan[],
+  config: StackConfig,
+  workspace: string,
+): ServerPlan[] {
   const keys = [...new Set(plans.map((plan) => plan.serving.server))].sort();
   return keys.map((key, index) => {
     const mine = plans.filter((plan) => plan.serving.server === key);

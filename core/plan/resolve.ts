@@ -23,17 +23,33 @@ export interface BaseFolder {
 type Resolution = { resolved: ResolvedBase } | { problem: Omit<Problem, "file"> };
 
 /** Which weights a spec's `base` means on this stack. */
-export function resolveBase(spec: FineTuneSpec, weights: StackConfig["weights"], folder: BaseFolder | null): Resolution {
+export function resolveBase(
+  spec: FineTuneSpec,
+  weights: StackConfig["weights"],
+  folder: BaseFolder | null,
+): Resolution {
   if (folder !== null) {
     const { path, digest, architecture, context } = folder;
     const id = path.split("/").at(-1) ?? path;
-    const base: Base = { id, hubId: null, revision: null, weights: { kind: "folder", path, digest }, licence: null };
+    const base: Base = {
+      id,
+      hubId: null,
+      revision: null,
+      weights: { kind: "folder", path, digest },
+      licence: null,
+    };
     return { resolved: { base, architecture, context } };
   }
   if (typeof spec.base === "object" && "hub" in spec.base) {
     const { hub, revision } = spec.base;
     const known = Object.values(BASE_MODELS).find((entry) => entry.hubId === hub);
-    const base: Base = { id: hub, hubId: hub, revision, weights: { kind: "hub" }, licence: known?.licence ?? null };
+    const base: Base = {
+      id: hub,
+      hubId: hub,
+      revision,
+      weights: { kind: "hub" },
+      licence: known?.licence ?? null,
+    };
     return { resolved: { base, architecture: known?.architecture ?? null, context: known?.context ?? null } };
   }
   return resolveCatalog(String(spec.base), weights);
@@ -52,8 +68,15 @@ function resolveCatalog(id: string, weights: StackConfig["weights"]): Resolution
   const { hubId, revision, licence, architecture, context } = entry;
   const common = { id, hubId, revision, licence };
   if (weights === "package" && entry.package !== undefined)
-    return { resolved: { base: { ...common, weights: { kind: "package", ...entry.package } }, architecture, context } };
-  if (revision !== null) return { resolved: { base: { ...common, weights: { kind: "hub" } }, architecture, context } };
+    return {
+      resolved: {
+        base: { ...common, weights: { kind: "package", ...entry.package } },
+        architecture,
+        context,
+      },
+    };
+  if (revision !== null)
+    return { resolved: { base: { ...common, weights: { kind: "hub" } }, architecture, context } };
   return {
     problem: {
       path: "base",
@@ -84,12 +107,18 @@ export function resolveTraining(
     computeDtype: "float32",
     adapterDtype: "float32",
   });
-  const divisors = Array.from({ length: effectiveBatch }, (_, i) => effectiveBatch - i).filter((n) => effectiveBatch % n === 0);
+  const divisors = Array.from({ length: effectiveBatch }, (_, i) => effectiveBatch - i).filter(
+    (n) => effectiveBatch % n === 0,
+  );
   const candidates = [...divisors.map((n) => candidate(n, false)), candidate(1, true)];
   return candidates.find((train) => peak(train) <= memoryBytes * MEMORY_SHARE) ?? candidate(1, true);
 }
 
-const defaultMetric = { classification: "accuracy", extraction: "field-accuracy", generation: "rouge-l" } as const;
+const defaultMetric = {
+  classification: "accuracy",
+  extraction: "field-accuracy",
+  generation: "rouge-l",
+} as const;
 const defaultNewTokens = { classification: 12, extraction: 256, generation: 256 } as const;
 
 /** Evaluation settings with nothing left open; scored in the type that is served. */

@@ -10,8 +10,7 @@ export interface Duration {
 
 /** Where the speed comes from, best first. */
 export type Speed =
-  | { source: "last run"; tokensPerSecond: number }
-  | { source: "probe"; flopsPerSecond: number };
+  { source: "last run"; tokensPerSecond: number } | { source: "probe"; flopsPerSecond: number };
 
 /**
  * FLOPs of a trained token with a frozen base: 4 for each linear parameter (2 forward, 2 backward to the
@@ -38,5 +37,9 @@ export function expectedTime(
   // Evaluation runs forward only, over base and tuned: 2 × ⅓ of the work of a trained token.
   const seconds = (work.trainTokens * train.epochs + (work.testTokens * 2) / 3) / tokensPerSecond;
   const band = speed.source === "probe" ? 2 : 1.3;
-  return { low: START_SECONDS + seconds / band, expected: START_SECONDS + seconds, high: START_SECONDS + seconds * band };
+  return {
+    low: START_SECONDS + seconds / band,
+    expected: START_SECONDS + seconds,
+    high: START_SECONDS + seconds * band,
+  };
 }

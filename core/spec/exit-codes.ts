@@ -9,7 +9,10 @@ export const EXIT_CODES = {
   DATA: { code: 3, meaning: "the data firewall found errors" },
   BASE_MODEL: { code: 4, meaning: "the base model cannot be had, or is refused" },
   OUT_OF_MEMORY: { code: 5, meaning: "out of memory" },
-  NOT_FINITE: { code: 6, meaning: "loss or gradient became NaN or infinite; the last good checkpoint is kept" },
+  NOT_FINITE: {
+    code: 6,
+    meaning: "loss or gradient became NaN or infinite; the last good checkpoint is kept",
+  },
   STORAGE: { code: 7, meaning: "the disk is full or not writable" },
   ENVIRONMENT: { code: 8, meaning: "wrong Python, Node or a missing program or package" },
   PORT_IN_USE: { code: 9, meaning: "the port is taken" },

@@ -10,7 +10,10 @@ const count = (what: string) => z.number().int().positive().describe(what);
 
 const name = z
   .string()
-  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, "must be lower-case letters, digits and hyphens (it becomes a DNS name)")
+  .regex(
+    /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/,
+    "must be lower-case letters, digits and hyphens (it becomes a DNS name)",
+  )
   .max(40, "must have at most 40 characters");
 
 const base = z
@@ -19,10 +22,14 @@ const base = z
     z
       .strictObject({
         hub: z.string().regex(/^[\w.-]+\/[\w.-]+$/, "must look like owner/name"),
-        revision: z.string().regex(/^[0-9a-f]{40}$/, "must be a commit hash of 40 hex digits: a branch can move"),
+        revision: z
+          .string()
+          .regex(/^[0-9a-f]{40}$/, "must be a commit hash of 40 hex digits: a branch can move"),
       })
       .describe("any model of the Hugging Face hub, pinned"),
-    z.strictObject({ folder: z.string() }).describe("a local folder in Hugging Face layout, relative to this file"),
+    z
+      .strictObject({ folder: z.string() })
+      .describe("a local folder in Hugging Face layout, relative to this file"),
   ])
   .describe("the base model");
 
@@ -39,7 +46,8 @@ const source = z.union([
   }),
 ]);
 
-const field = (what: string) => z.string().min(1).nullable().default(null).describe(`${what}; dots reach into objects`);
+const field = (what: string) =>
+  z.string().min(1).nullable().default(null).describe(`${what}; dots reach into objects`);
 const fields = z
   .strictObject({
     question: field("what is asked"),
@@ -58,7 +66,11 @@ const thresholds = z
     minTestRows: count("fewer is an error").default(20),
     maxNearDuplicateShare: share("more is a warning").default(0.1),
     maxLabelConflictShare: share("same prompt, different label: more is a warning").default(0.02),
-    maxLabelImbalance: z.number().min(1).default(10).describe("most frequent label ÷ least frequent; more is a warning"),
+    maxLabelImbalance: z
+      .number()
+      .min(1)
+      .default(10)
+      .describe("most frequent label ÷ least frequent; more is a warning"),
     maxTruncatedShare: share("rows longer than train.maxLength: more is a warning").default(0.05),
     maxRefusalShare: share("answers such as `as an AI`: more is a warning").default(0.01),
     personalData: z.enum(["ignore", "warn", "error"]).default("warn"),
@@ -70,7 +82,12 @@ const data = z.strictObject({
   source: z.union([source, z.array(source).min(1)]).describe("where the rows are"),
   format: z.enum(["fields", "alpaca", "chat", "sharegpt", "prompt-completion", "csv"]).default("fields"),
   fields,
-  systemPrompt: z.string().min(1).nullable().default(null).describe("sent before every question; applications send it too"),
+  systemPrompt: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe("sent before every question; applications send it too"),
   labels: z.array(z.string().min(1)).min(2, "must name at least two labels").nullable().default(null),
   split: z
     .strictObject({
@@ -85,7 +102,10 @@ const data = z.strictObject({
 
 const train = z
   .strictObject({
-    method: z.enum(["auto", "lora", "qlora"]).default("auto").describe("auto: 16-bit LoRA where it fits, else QLoRA"),
+    method: z
+      .enum(["auto", "lora", "qlora"])
+      .default("auto")
+      .describe("auto: 16-bit LoRA where it fits, else QLoRA"),
     rank: count("of the adapter matrices").max(512).default(16),
     alpha: count("scale of the adapter is alpha ÷ rank; default 2 × rank").nullable().default(null),
     dropout: share("of the adapter's inputs").default(0),
@@ -109,7 +129,11 @@ const train = z
 
 const evaluate = z
   .strictObject({
-    metric: z.enum(METRICS).nullable().default(null).describe("default by task: accuracy, field-accuracy or rouge-l"),
+    metric: z
+      .enum(METRICS)
+      .nullable()
+      .default(null)
+      .describe("default by task: accuracy, field-accuracy or rouge-l"),
     maxRows: count("test rows to score").nullable().default(null),
     maxNewTokens: count("of a generated answer").nullable().default(null),
     bootstrapSamples: count("resamples of the paired bootstrap").min(100).default(10_000),
@@ -138,9 +162,14 @@ export const fineTuneSchema = z
     train,
     evaluate,
     gate,
-    serve: z.strictObject({ maxLength: count("tokens of prompt and answer").nullable().default(null) }).prefault({}),
+    serve: z
+      .strictObject({ maxLength: count("tokens of prompt and answer").nullable().default(null) })
+      .prefault({}),
     compute: z
-      .strictObject({ maxHours: z.number().positive().nullable().default(null), maxUsd: z.number().positive().nullable().default(null) })
+      .strictObject({
+        maxHours: z.number().positive().nullable().default(null),
+        maxUsd: z.number().positive().nullable().default(null),
+      })
       .prefault({}),
     economics: z
       .strictObject({
@@ -162,7 +191,12 @@ const metricsByTask: Record<string, readonly string[]> = {
 
 interface Checked {
   task: string;
-  data: { labels: string[] | null; format: string; fields: Record<string, string | null>; split: { validation: number; test: number } };
+  data: {
+    labels: string[] | null;
+    format: string;
+    fields: Record<string, string | null>;
+    split: { validation: number; test: number };
+  };
   evaluate: { metric: string | null; jsonSchema: unknown };
   serve: { maxLength: number | null };
   train: { maxLength: number };
@@ -186,7 +220,10 @@ function crossFieldRules(spec: Checked, context: z.RefinementCtx): void {
     issue(["data", "split"], "validation and test take 90 % or more: too little is left to train on");
   const metrics = metricsByTask[task] ?? [];
   if (evaluate.metric !== null && !metrics.includes(evaluate.metric))
-    issue(["evaluate", "metric"], `${evaluate.metric} does not measure a ${task}; one of ${metrics.join(", ")}`);
+    issue(
+      ["evaluate", "metric"],
+      `${evaluate.metric} does not measure a ${task}; one of ${metrics.join(", ")}`,
+    );
   if (evaluate.jsonSchema !== null && task !== "extraction")
     issue(["evaluate", "jsonSchema"], `a JSON schema is for task extraction, this is ${task}`);
   if (spec.serve.maxLength !== null && spec.serve.maxLength < 32)

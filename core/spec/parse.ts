@@ -4,7 +4,8 @@ import { z } from "zod";
 import { fineTuneSchema, type FineTuneSpec } from "./fine-tune.ts";
 import type { Problem } from "./problems.ts";
 
-export type Parsed = { spec: FineTuneSpec; lineOf: (path: string) => number | undefined } | { problems: Problem[] };
+export type Parsed =
+  { spec: FineTuneSpec; lineOf: (path: string) => number | undefined } | { problems: Problem[] };
 
 /** Text of a model file → spec, or every problem in it with its line. `file` is only for messages. */
 export function parseFineTune(text: string, file: string): Parsed {
@@ -21,7 +22,8 @@ export function parseFineTune(text: string, file: string): Parsed {
     };
   const lineOf = (path: string) => lineOfPath(document, lines, path === "" ? [] : path.split("."));
   const value: unknown = document.toJS();
-  if (value === null) return { problems: [{ file, message: "is empty", hint: "see models/spam-triage.yaml" }] };
+  if (value === null)
+    return { problems: [{ file, message: "is empty", hint: "see models/spam-triage.yaml" }] };
   const result = fineTuneSchema.safeParse(value);
   if (result.success) return { spec: result.data, lineOf };
   return { problems: result.error.issues.flatMap((issue) => problemsOf(issue, value, file, lineOf)) };
@@ -51,7 +53,12 @@ function problemsOf(
   if (issue.code === "invalid_union") return [unionProblem(issue, value, at, problem)];
   const set = valueAt(value, at);
   const shown = set === undefined || issue.code === "custom" ? "" : ` (is ${JSON.stringify(set)})`;
-  return [problem(at, set === undefined && issue.code === "invalid_type" ? "is missing" : `${issue.message}${shown}`)];
+  return [
+    problem(
+      at,
+      set === undefined && issue.code === "invalid_type" ? "is missing" : `${issue.message}${shown}`,
+    ),
+  ];
 }
 
 /** Of a union's branches, the one that got furthest tells the person most. */
@@ -85,7 +92,9 @@ function keysAt(path: string[]): string[] {
 }
 
 function nearest(key: string, known: string[]): string | undefined {
-  const [best] = known.map((name) => ({ name, distance: leven(key.toLowerCase(), name.toLowerCase()) })).sort((a, b) => a.distance - b.distance);
+  const [best] = known
+    .map((name) => ({ name, distance: leven(key.toLowerCase(), name.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance);
   if (best !== undefined && best.distance <= Math.max(2, key.length / 3)) return `did you mean ${best.name}?`;
   return known.length === 0 ? undefined : `known here: ${known.join(", ")}`;
 }
@@ -95,7 +104,9 @@ function lineOfPath(document: Document, lines: LineCounter, path: string[]): num
   for (let depth = path.length; depth > 0; depth -= 1) {
     const parent: unknown = depth === 1 ? document.contents : document.getIn(path.slice(0, depth - 1), true);
     if (!isMap(parent)) continue;
-    const pair = parent.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === path[depth - 1]);
+    const pair = parent.items.find(
+      (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === path[depth - 1],
+    );
     const range = pair !== undefined && isScalar(pair.key) ? pair.key.range : undefined;
     if (range) return lines.linePos(range[0]).line;
   }

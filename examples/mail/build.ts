@@ -5,7 +5,15 @@ import fs from "node:fs";
 import path from "node:path";
 import { readMail, type MailText } from "./mail-text.ts";
 
-const corpus = path.resolve(import.meta.dirname, "..", "..", "node_modules", "@stdlib", "datasets-spam-assassin", "data");
+const corpus = path.resolve(
+  import.meta.dirname,
+  "..",
+  "..",
+  "node_modules",
+  "@stdlib",
+  "datasets-spam-assassin",
+  "data",
+);
 
 interface Row {
   id: string;
@@ -33,15 +41,24 @@ export async function writeDatasets(folder: string): Promise<void> {
   const spam = await readGroup("spam-1");
   fs.mkdirSync(folder, { recursive: true });
   const triage = [
-    ...firstByHash(ham.map((mail) => rowOf(mail, "ham")), MOST_OF_A_LABEL.triage),
-    ...firstByHash(spam.map((mail) => rowOf(mail, "spam")), MOST_OF_A_LABEL.triage),
+    ...firstByHash(
+      ham.map((mail) => rowOf(mail, "ham")),
+      MOST_OF_A_LABEL.triage,
+    ),
+    ...firstByHash(
+      spam.map((mail) => rowOf(mail, "spam")),
+      MOST_OF_A_LABEL.triage,
+    ),
   ];
   const routed = ham.flatMap((mail) => {
     const label = queueOf(mail);
     return label === undefined ? [] : [rowOf(mail, label)];
   });
   const routing = Object.keys(QUEUES).flatMap((queue) =>
-    firstByHash(routed.filter((row) => row.label === queue), MOST_OF_A_LABEL.routing),
+    firstByHash(
+      routed.filter((row) => row.label === queue),
+      MOST_OF_A_LABEL.routing,
+    ),
   );
   write(path.join(folder, "spam-triage.jsonl"), triage);
   write(path.join(folder, "mail-routing.jsonl"), routing);
@@ -51,10 +68,16 @@ type Mail = MailText & { id: string };
 
 async function readGroup(group: string): Promise<Mail[]> {
   const folder = path.join(corpus, group);
-  const files = fs.readdirSync(folder).filter((file) => file.endsWith(".json")).sort();
+  const files = fs
+    .readdirSync(folder)
+    .filter((file) => file.endsWith(".json"))
+    .sort();
   const mails: Mail[] = [];
   for (const file of files) {
-    const { id, text } = JSON.parse(fs.readFileSync(path.join(folder, file), "utf8")) as { id: string; text: string };
+    const { id, text } = JSON.parse(fs.readFileSync(path.join(folder, file), "utf8")) as {
+      id: string;
+      text: string;
+    };
     const mail = await readMail(text);
     if (mail.body.length >= 20) mails.push({ ...mail, id: `${group}-${id}` });
   }
@@ -81,7 +104,9 @@ function write(file: string, rows: Row[]): void {
   const text = sorted.map((row) => `${JSON.stringify(row)}\n`).join("");
   fs.writeFileSync(`${file}.tmp`, text);
   fs.renameSync(`${file}.tmp`, file);
-  console.log(`${path.basename(file)}: ${rows.length} rows, sha256 ${createHash("sha256").update(text).digest("hex")}`);
+  console.log(
+    `${path.basename(file)}: ${rows.length} rows, sha256 ${createHash("sha256").update(text).digest("hex")}`,
+  );
 }
 
 if (process.argv[1] === import.meta.filename) await writeDatasets(path.join(import.meta.dirname, "data"));

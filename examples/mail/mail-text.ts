@@ -15,14 +15,23 @@ export interface MailText {
 /** The text of a raw mail: MIME decoded, HTML stripped of tags. */
 export async function readMail(raw: string): Promise<MailText> {
   const mail = await PostalMime.parse(withoutMailboxLine(raw));
-  const html = mail.html === undefined ? "" : convert(mail.html, { wordwrap: false, selectors: plainSelectors });
+  const html =
+    mail.html === undefined ? "" : convert(mail.html, { wordwrap: false, selectors: plainSelectors });
   const plain = fold(mail.text ?? "");
   const subject = fold((mail.subject ?? "").replaceAll(/\[[^\]]{1,30}\]/g, " "));
-  const header = (name: string) => mail.headers.filter(({ key }) => key === name).map(({ value }) => value).join(" ");
+  const header = (name: string) =>
+    mail.headers
+      .filter(({ key }) => key === name)
+      .map(({ value }) => value)
+      .join(" ");
   return {
     subject,
     body: plain.length >= 20 ? plain : fold(html),
-    thread: subject.toLowerCase().replaceAll(/\b(re|fwd?|aw)\s*:/g, "").replaceAll(/[^a-z0-9]+/g, " ").trim(),
+    thread: subject
+      .toLowerCase()
+      .replaceAll(/\b(re|fwd?|aw)\s*:/g, "")
+      .replaceAll(/[^a-z0-9]+/g, " ")
+      .trim(),
     lists: `${header("list-id")} ${header("to")}`.toLowerCase(),
   };
 }
@@ -39,5 +48,8 @@ function withoutMailboxLine(raw: string): string {
 
 function fold(text: string): string {
   // Control and replacement characters come from broken encodings; the data firewall refuses or reports them.
-  return text.toWellFormed().replaceAll(/[\p{Cc}\p{Zs}\s\uFFFD]+/gu, " ").trim();
+  return text
+    .toWellFormed()
+    .replaceAll(/[\p{Cc}\p{Zs}\s\uFFFD]+/gu, " ")
+    .trim();
 }

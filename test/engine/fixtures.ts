@@ -52,7 +52,15 @@ export async function writeModel(
       labels: ["yes", "no"],
       split: { validation: 0.1, test: 0.3 },
     },
-    train: { method: "lora", rank: 8, epochs: 3, learningRate: 0.02, effectiveBatch: 8, maxLength: 128, checkpointEverySteps: 5 },
+    train: {
+      method: "lora",
+      rank: 8,
+      epochs: 3,
+      learningRate: 0.02,
+      effectiveBatch: 8,
+      maxLength: 128,
+      checkpointEverySteps: 5,
+    },
     gate: { minImprovement: 0.1 },
   };
   for (const [key, value] of Object.entries(overrides)) {

@@ -76,13 +76,21 @@ describe.runIf(runs)("the loop on one machine, with a real engine, trainer and s
 
   it("changes nothing when nothing changed, nor when only the description did", async () => {
     const before = await model();
-    const started = project.readJson<{ runId: string }>(".tuneform", "workspace", "runs", before.runId, "training.json");
+    const started = project.readJson<{ runId: string }>(
+      ".tuneform",
+      "workspace",
+      "runs",
+      before.runId,
+      "training.json",
+    );
     await writeModel(project, "triage", { description: "another text" });
     const result = await up();
     expect(result.exitCode, String(result.all)).toBe(0);
     expect(result.all).not.toMatch(/created|updated|train/);
     expect(await model()).toEqual(before);
-    expect(project.readJson(".tuneform", "workspace", "runs", before.runId, "training.json")).toEqual(started);
+    expect(project.readJson(".tuneform", "workspace", "runs", before.runId, "training.json")).toEqual(
+      started,
+    );
   });
 
   it("trains a changed rank as a new run and moves the alias while requests never fail", async () => {

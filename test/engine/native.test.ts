@@ -5,7 +5,10 @@ import { TestProject } from "./project.ts";
 import { has, tierRuns } from "./tier.ts";
 
 const needed = ["pulumi", "pulumi-language-nodejs", "pulumi-resource-pulumi-nodejs"];
-const runs = tierRuns("engine", needed.filter((program) => !has(program)));
+const runs = tierRuns(
+  "engine",
+  needed.filter((program) => !has(program)),
+);
 
 describe.runIf(runs)("`pulumi up` itself, on index.ts", () => {
   let project: TestProject;

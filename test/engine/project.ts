@@ -6,7 +6,20 @@ import { dump } from "js-yaml";
 import { execa, type Options } from "execa";
 
 const root = path.resolve(import.meta.dirname, "..", "..");
-const copied = ["cli", "components", "core", "loading", "setup", "schema", "examples", "index.ts", "package.json", "package-lock.json", "Pulumi.yaml", "tsconfig.json"];
+const copied = [
+  "cli",
+  "components",
+  "core",
+  "loading",
+  "setup",
+  "schema",
+  "examples",
+  "index.ts",
+  "package.json",
+  "package-lock.json",
+  "Pulumi.yaml",
+  "tsconfig.json",
+];
 
 /** A copy of the project in a folder of its own: own state, workspace, stacks and models. */
 export class TestProject {
@@ -14,7 +27,8 @@ export class TestProject {
   readonly workspace = path.join(this.folder, ".tuneform", "workspace");
 
   constructor() {
-    for (const entry of copied) fs.cpSync(path.join(root, entry), path.join(this.folder, entry), { recursive: true });
+    for (const entry of copied)
+      fs.cpSync(path.join(root, entry), path.join(this.folder, entry), { recursive: true });
     fs.symlinkSync(path.join(root, "node_modules"), path.join(this.folder, "node_modules"));
     fs.symlinkSync(path.join(root, "trainer-image"), path.join(this.folder, "trainer-image"));
     fs.mkdirSync(path.join(this.folder, "models"));
@@ -55,7 +69,13 @@ export class TestProject {
       PULUMI_SKIP_UPDATE_CHECK: "true",
     };
     fs.mkdirSync(this.path("native-state"), { recursive: true });
-    return execa("pulumi", [...args, "--non-interactive"], { cwd: this.folder, reject: false, all: true, env, ...options });
+    return execa("pulumi", [...args, "--non-interactive"], {
+      cwd: this.folder,
+      reject: false,
+      all: true,
+      env,
+      ...options,
+    });
   }
 
   readJson<T>(...parts: string[]): T {

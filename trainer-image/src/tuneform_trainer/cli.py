@@ -1,4 +1,4 @@
-"""`tuneform-trainer prepare | train | evaluate | publish | serve`: heavy imports come late."""
+"""`tuneform-trainer prepare | train | evaluate | publish | run | serve`: heavy imports come late."""
 
 from __future__ import annotations
 
@@ -62,6 +62,21 @@ def publish(run: RunFile, workspace: Folder) -> None:
 
 
 @app.command()
+def run(run: RunFile, workspace: Folder) -> None:
+    """All of the above, one after the other, in one process: imports and lock are paid once."""
+    from tuneform_trainer.evaluate import evaluate as third
+    from tuneform_trainer.prepare import prepare as first
+    from tuneform_trainer.publish import publish as fourth
+    from tuneform_trainer.train import train as second
+
+    def all_stages(run: Run, workspace: Workspace) -> None:
+        for work in (first, second, third, fourth):
+            work(run, workspace)
+
+    _stage(all_stages, run, workspace)
+
+
+@app.command()
 def serve(
     workspace: Folder,
     server: Annotated[Path | None, typer.Option(help="server.json: many adapters")] = None,
@@ -100,6 +115,8 @@ def main() -> None:
     """Entry point: maps every outcome to a documented exit code."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Outside the training loop, which saves a checkpoint first, there is nothing to save.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.PREEMPTED))
     _stop_with_parent()
     try:
         code = app(standalone_mode=False)

@@ -48,9 +48,10 @@ def decide(measured: Measured, gate: Gate) -> Verdict:
         return Verdict("rejected", f"{reason} {gate.min_improvement:.3f}{note}", None)
     worse = m.regression is not None and m.regression.delta < -gate.max_regression
     if worse and m.regression is not None and m.incumbent is not None:
-        reason = f"{scores}, but {m.incumbent:.3f} for the model that serves: {m.regression.delta:+.3f} is worse than"
+        against = f"{m.incumbent:.3f} for the model that serves"
+        reason = f"{scores}, but {against}: {m.regression.delta:+.3f} is more loss"
         return Verdict(
-            "rejected", f"{reason} gate.maxRegression {gate.max_regression:.3f} allows{note}", None
+            "rejected", f"{reason} than gate.maxRegression {gate.max_regression:.3f} allows{note}", None
         )
     if m.improvement.low < gate.min_improvement:
         needed = _rows_needed(m, m.improvement, gate.min_improvement)

@@ -1,0 +1,1 @@
+"""The local server: an OpenAI-compatible API on transformers and peft that follows vLLM's contract."""

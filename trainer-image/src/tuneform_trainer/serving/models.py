@@ -1,0 +1,124 @@
+"""Which names the server answers for: the base, aliases, and the immutable adapters behind them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tuneform_trainer.config import Alias, Server, load_aliases
+from tuneform_trainer.errors import StageError
+from tuneform_trainer.serving.engine import BASE, Engine
+from tuneform_trainer.serving.requests import ApiError
+from tuneform_trainer.workspace import write_json
+
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a requested name means: the name in answers, and peft's adapter name."""
+
+    model_id: str
+    adapter: str
+
+
+class Models:
+    """Follows aliases.json. A new adapter is loaded whole before its alias moves; the previous one of
+    each alias stays loaded, so that requests in flight finish and a rollback is instant."""
+
+    def __init__(self, server: Server, engine: Engine) -> None:
+        self.server, self.engine = server, engine
+        self.file = Path(server.aliases_file)
+        self.aliases: dict[str, Alias] = {}
+        self.previous: dict[str, Alias] = {}
+        self.errors: dict[str, str] = {}
+        self.created = int(time.time())
+        self._seen: object = None
+
+    def resolve(self, name: str) -> Target:
+        """Raises ApiError(404) as vLLM does."""
+        if name == self.server.base.id:
+            return Target(name, BASE)
+        if name in self.aliases:
+            model_id = self.aliases[name].model_id
+            return Target(model_id, model_id)
+        if name in self._immutable():
+            return Target(name, name)
+        raise ApiError(404, "NotFoundError", f"The model `{name}` does not exist.", "model")
+
+    def _immutable(self) -> dict[str, Alias]:
+        return {a.model_id: a for a in [*self.previous.values(), *self.aliases.values()]}
+
+    def cards(self) -> list[dict[str, Any]]:
+        """Entries of /v1/models: base first; `root` is the adapter's folder and `parent` the base."""
+        base = self.server.base.id
+        common = {"object": "model", "created": self.created, "owned_by": "tuneform"}
+        named = {**self._immutable(), **self.aliases}
+        return [
+            {"id": base, **common, "root": base, "parent": None, "max_model_len": self.server.max_length},
+            *(
+                {"id": name, **common, "root": alias.adapter, "parent": base, "max_model_len": None}
+                for name, alias in sorted(named.items())
+            ),
+        ]
+
+    def watch(self) -> None:
+        """Follow the file until the process ends."""
+
+        def follow() -> None:
+            while True:
+                time.sleep(POLL_SECONDS)
+                self.refresh()
+
+        threading.Thread(target=follow, name="aliases", daemon=True).start()
+
+    def refresh(self) -> None:
+        """Apply the file if it changed; what cannot be loaded leaves its alias where it is."""
+        try:
+            status = self.file.stat()
+        except FileNotFoundError:
+            return
+        seen = (status.st_mtime_ns, status.st_ino, status.st_size)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        try:
+            wanted = load_aliases(self.file).aliases
+        except StageError as error:
+            self.errors = {"aliases.json": " ".join([error.message, *error.problems])}
+            self._write_status()
+            return
+        self.errors = {}
+        for name, alias in wanted.items():
+            self._point(name, alias)
+        for name in set(self.aliases) - set(wanted):
+            self.previous[name] = self.aliases.pop(name)
+        self._write_status()
+        self._unload_unused()
+
+    def _point(self, name: str, alias: Alias) -> None:
+        before = self.aliases.get(name)
+        if before == alias:
+            return
+        try:
+            self.engine.load(alias.model_id, Path(alias.adapter)).result()
+        except Exception as error:
+            self.errors[name] = f"{type(error).__name__}: {error}"
+            print(f"{name}: cannot load {alias.adapter}: {error}", flush=True)
+            return
+        self.aliases[name] = alias
+        if before is not None and before.model_id != alias.model_id:
+            self.previous[name] = before
+        print(f"{name} -> {alias.model_id}", flush=True)
+
+    def _unload_unused(self) -> None:
+        for name in self.engine.loaded - set(self._immutable()):
+            self.engine.unload(name)
+
+    def _write_status(self) -> None:
+        loaded = {name: alias.model_id for name, alias in self.aliases.items()}
+        status = {"schemaVersion": 1, "loaded": loaded, "errors": self.errors}
+        write_json(self.file.with_name("aliases.status.json"), status)

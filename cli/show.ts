@@ -29,7 +29,8 @@ export class EngineDisplay {
 
   readonly onEvent = (event: EngineEvent): void => {
     const message = event.diagnosticEvent;
-    if (message !== undefined) {
+    // The engine's typings leave "debug" out, but it sends its own and the SDK's debug lines too.
+    if (message !== undefined && (message.severity as string) !== "debug") {
       const text = message.message.trimEnd();
       if (message.severity === "error") this.#errors.push(text);
       else if (text !== "") this.line(text);

@@ -5,8 +5,10 @@ import { parseStackConfig, type StackConfig } from "../core/spec/stack.ts";
 export function readStackConfig(): StackConfig {
   const config = new pulumi.Config("tuneform");
   const keys = ["target", "models", "workspace", "port", "parallelism", "weights"];
-  const raw = Object.fromEntries(
-    keys.map((key) => [key, config.get(key)]).filter(([, value]) => value !== undefined),
-  );
+  const raw: Record<string, string> = {};
+  for (const key of keys) {
+    const value = config.get(key);
+    if (value !== undefined) raw[key] = value;
+  }
   return parseStackConfig(raw, `Pulumi.${pulumi.getStack()}.yaml`);
 }

@@ -20,8 +20,8 @@ const RUNTIME_BYTES = 0.9e9; // Python, torch and transformers loaded, before an
  *
  * Formulas: weights by quantisation; adapter parameters × 16 bytes (fp32 value, gradient, two AdamW
  * moments); activations a layer and token `16h + 2(q+2kv) + 2q + 8i` bytes in 16 bit, twice that in 32
- * (two norms, residuals, q/k/v, attention output, four feed-forward tensors); logits at trained
- * positions only. `longest` is the longest row in tokens.
+ * (two norms, residuals, q/k/v, attention output, four feed-forward tensors), and of every adapted matrix
+ * the branch's output and the sum, which PEFT's forward keeps; logits at trained positions only. `longest` is the longest row in tokens.
  */
 export function trainingMemory(
   architecture: Architecture,
@@ -42,6 +42,9 @@ export function trainingMemory(
   const keysValues = a.keyValueHeads * a.headDim;
   const layerBytes =
     (16 * a.hidden + 2 * (queries + 2 * keysValues) + 2 * queries + 8 * a.intermediate) * wide;
+  const outputs =
+    2 * queries + 2 * keysValues + (train.targets === "all-linear" ? 2 * a.intermediate + a.hidden : 0);
+  const branchBytes = 2 * outputs * 2 * wide;
   const layersHeld = train.gradientCheckpointing
     ? 1 + (a.layers * 2 * a.hidden * wide) / layerBytes
     : a.layers;
@@ -49,7 +52,7 @@ export function trainingMemory(
     runtime: RUNTIME_BYTES,
     weights: linearBytes + kept * 2 * wide,
     adapter,
-    activations: tokens * layerBytes * layersHeld,
+    activations: tokens * (layerBytes + branchBytes) * layersHeld,
     logits: 12 * a.vocabulary * train.microBatch * answerTokens,
   };
   return { peakBytes: Object.values(breakdown).reduce((sum, bytes) => sum + bytes, 0), breakdown };

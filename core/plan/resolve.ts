@@ -40,7 +40,8 @@ export function resolveBase(
     };
     return { resolved: { base, architecture, context } };
   }
-  if (typeof spec.base === "object" && "hub" in spec.base) {
+  if (typeof spec.base === "string") return resolveCatalog(spec.base, weights);
+  if ("hub" in spec.base) {
     const { hub, revision } = spec.base;
     const known = Object.values(BASE_MODELS).find((entry) => entry.hubId === hub);
     const base: Base = {
@@ -52,7 +53,7 @@ export function resolveBase(
     };
     return { resolved: { base, architecture: known?.architecture ?? null, context: known?.context ?? null } };
   }
-  return resolveCatalog(String(spec.base), weights);
+  throw new Error("a folder base without what loading found in it");
 }
 
 function resolveCatalog(id: string, weights: StackConfig["weights"]): Resolution {
@@ -86,8 +87,9 @@ function resolveCatalog(id: string, weights: StackConfig["weights"]): Resolution
   };
 }
 
-/** Largest share of the machine's memory that a training may plan to use. */
-const MEMORY_SHARE = 0.6;
+/** What a training may take of the machine's memory: at best, and at most. On a CPU a larger micro-batch
+ * is hardly faster (docs/decisions/002), and the machine has other things to do. */
+const MEMORY_SHARES = { wanted: 1 / 8, most: 0.6 };
 
 /** Training settings with nothing left open. `peak` gives the memory of a candidate, in bytes. */
 export function resolveTraining(
@@ -110,8 +112,12 @@ export function resolveTraining(
   const divisors = Array.from({ length: effectiveBatch }, (_, i) => effectiveBatch - i).filter(
     (n) => effectiveBatch % n === 0,
   );
-  const candidates = [...divisors.map((n) => candidate(n, false)), candidate(1, true)];
-  return candidates.find((train) => peak(train) <= memoryBytes * MEMORY_SHARE) ?? candidate(1, true);
+  const fits = (train: RunFile["train"], share: number) => peak(train) <= memoryBytes * share;
+  const smallest = candidate(1, false);
+  return (
+    divisors.map((n) => candidate(n, false)).find((train) => fits(train, MEMORY_SHARES.wanted)) ??
+    (fits(smallest, MEMORY_SHARES.most) ? smallest : candidate(1, true))
+  );
 }
 
 const defaultMetric = {

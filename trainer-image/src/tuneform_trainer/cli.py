@@ -135,3 +135,7 @@ def main() -> None:
         traceback.print_exc()
         progress.error(ExitCode.INTERNAL, f"{type(error).__name__}: {error}", [])
         sys.exit(ExitCode.INTERNAL)
+
+
+if __name__ == "__main__":
+    main()

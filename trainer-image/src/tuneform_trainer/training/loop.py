@@ -13,7 +13,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 from tuneform_trainer.config import Run
 from tuneform_trainer.data.formats import Row
 from tuneform_trainer.training.callbacks import Reporter
-from tuneform_trainer.training.rows import IGNORED, PadRight, encoded
+from tuneform_trainer.training.rows import IGNORED, LengthGroupedSampler, PadRight, encoded
 
 
 class CompletionTrainer(SFTTrainer):
@@ -52,6 +52,12 @@ class CompletionTrainer(SFTTrainer):
         count = trained.sum() if num_items_in_batch is None else num_items_in_batch
         loss = total / torch.as_tensor(count).clamp(min=1)
         return (loss, {"logits": logits}) if return_outputs else loss
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
+        rows = train_dataset if train_dataset is not None else self.train_dataset
+        lengths = [len(ids) for ids in rows["input_ids"]]
+        batch = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
+        return LengthGroupedSampler(lengths, batch, self.args.data_seed)
 
     def training_step(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         self.reporter.count(inputs)
@@ -120,7 +126,6 @@ def _arguments(run: Run, checkpoints: Path, *, validates: bool) -> SFTConfig:
         max_length=None,  # rows are cut by `prepare`'s own rule
         packing=False,
         dataset_kwargs={"skip_prepare_dataset": True},
-        train_sampling_strategy="group_by_length",
         bf16=mixed and cuda,
         fp16=False,
         use_cpu=not cuda,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import torch
 
 from tuneform_trainer.chat import encode_row
 from tuneform_trainer.data.formats import Row
@@ -31,8 +34,6 @@ class PadRight:
     pad_token_id: int
 
     def __call__(self, rows: list[dict[str, list[int]]]) -> dict[str, Any]:
-        import torch
-
         width = max(len(row["input_ids"]) for row in rows)
 
         def padded(values: list[int], filler: int) -> list[int]:
@@ -43,3 +44,36 @@ class PadRight:
             "attention_mask": torch.tensor([padded([1] * len(r["input_ids"]), 0) for r in rows]),
             "labels": torch.tensor([padded(r["labels"], IGNORED) for r in rows]),
         }
+
+
+class LengthGroupedSampler(torch.utils.data.Sampler[int]):
+    """Batches of rows of similar length, so that little is padding, in an order that depends on seed and
+    epoch only: transformers' own sampler goes on from the epoch before, so a resumed run would see other
+    batches than an undisturbed one."""
+
+    BATCHES_SORTED_TOGETHER = 8
+
+    def __init__(self, lengths: list[int], batch_size: int, seed: int) -> None:
+        self.lengths, self.batch_size, self.seed = lengths, batch_size, seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        order = torch.randperm(len(self.lengths), generator=generator).tolist()
+        pool = self.batch_size * self.BATCHES_SORTED_TOGETHER
+        batches: list[list[int]] = []
+        for start in range(0, len(order), pool):
+            together = sorted(order[start : start + pool], key=lambda row: -self.lengths[row])
+            batches += [together[i : i + self.batch_size] for i in range(0, len(together), self.batch_size)]
+        # An incomplete batch stays last: elsewhere it would shift the cut of all that follow.
+        whole = [batch for batch in batches if len(batch) == self.batch_size]
+        rest = [row for batch in batches if len(batch) < self.batch_size for row in batch]
+        for index in torch.randperm(len(whole), generator=generator).tolist():
+            yield from whole[index]
+        yield from rest

@@ -1,0 +1,193 @@
+"""Training: every family's quirks, NF4 on a CPU, and what is left after a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import MakeRun
+from tiny import CONFIGS
+
+from tuneform_trainer.base import load_model
+from tuneform_trainer.chat import FAMILIES
+from tuneform_trainer.config import Run
+from tuneform_trainer.errors import ExitCode, StageError
+from tuneform_trainer.prepare import prepare
+from tuneform_trainer.train import train
+from tuneform_trainer.training.adapter import adapted_model
+from tuneform_trainer.training.checkpoints import last_complete, mark_complete
+from tuneform_trainer.workspace import Workspace
+
+torch.set_num_threads(2)
+
+
+@pytest.mark.parametrize("family", CONFIGS)
+@pytest.mark.parametrize("method", ["lora", "qlora"])
+def test_every_family_is_adapted_in_all_its_linear_layers(
+    make_run: MakeRun, family: str, method: str
+) -> None:
+    run = make_run(family=family, train={"method": method})
+    model, modules = adapted_model(run)
+    traits = FAMILIES[family]
+    names = {*traits.attention_modules, *traits.feed_forward_modules}
+    assert modules == 2 * len(names)
+    trained = [name for name, p in model.named_parameters() if p.requires_grad]
+    assert {name.split(".lora_")[0].rsplit(".", 1)[1] for name in trained} == names
+    ids = torch.randint(7, 200, (2, 12))
+    loss = model(input_ids=ids, labels=ids).loss
+    loss.backward()
+    gradients = [p.grad for name, p in model.named_parameters() if name.endswith("lora_B.default.weight")]
+    assert all(g is not None and torch.isfinite(g).all() and g.abs().sum() > 0 for g in gradients)
+
+
+def test_only_the_last_layers_are_adapted_when_asked(make_run: MakeRun) -> None:
+    model, modules = adapted_model(make_run(train={"lastLayers": 1, "targets": "attention"}))
+    assert modules == 4
+    assert all(".layers.1." in name for name, p in model.named_parameters() if p.requires_grad)
+
+
+def _input_gradient(model: Any, hidden: torch.Tensor) -> torch.Tensor:
+    given = hidden.clone().requires_grad_(True)
+    model.train()
+    model(inputs_embeds=given).logits.float().pow(2).mean().backward()
+    assert given.grad is not None
+    return given.grad.clone()
+
+
+def test_nf4_gradients_agree_with_the_dequantised_weights(make_run: MakeRun) -> None:
+    from bitsandbytes.functional import dequantize_4bit
+
+    run = make_run()
+    quantised: Any = load_model(run.base, "float32", nf4=True)
+    exact: Any = load_model(run.base, "float32")
+    for name, module in exact.named_modules():
+        packed = quantised.get_submodule(name)
+        if type(packed).__name__ == "Linear4bit":
+            module.weight.data = dequantize_4bit(packed.weight.data, packed.weight.quant_state).float()
+    hidden = torch.randn(2, 9, 32, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(
+        _input_gradient(quantised, hidden), _input_gradient(exact, hidden), rtol=1e-3, atol=1e-6
+    )
+
+
+def test_qlora_still_learns_after_its_validations(make_run: MakeRun, workspace: Workspace) -> None:
+    """A validation in eval mode would end the gradients: the loss would stay where it is."""
+    run = make_run(train={"method": "qlora", "epochs": 3})
+    prepare(run, workspace)
+    train(run, workspace)
+    result = json.loads((workspace.run(run.run_id) / "training.json").read_text())
+    first, last = result["validation"][0]["loss"], result["validation"][-1]["loss"]
+    assert len(result["validation"]) == 3
+    assert last < 0.9 * first
+
+
+def test_a_half_written_checkpoint_is_stepped_over(tmp_path: Path) -> None:
+    for step, content in ((5, "whole"), (10, "whole")):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        (folder / "weights").write_text(content)
+        mark_complete(folder, "this run")
+    (tmp_path / "checkpoint-10" / "weights").write_text("wh")
+    (tmp_path / "checkpoint-15").mkdir()
+    found = last_complete(tmp_path, "this run")
+    assert found is not None and found.name == "checkpoint-5"
+    assert last_complete(tmp_path, "another run") is None
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_checkpoint(
+    make_run: MakeRun, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tuneform_trainer.training.loop import CompletionTrainer
+
+    run = make_run()
+    prepare(run, workspace)
+    whole = CompletionTrainer.compute_loss
+
+    def broken(self: Any, *args: Any, **kwargs: Any) -> Any:
+        loss = whole(self, *args, **kwargs)
+        return loss * float("nan") if self.state.global_step == 7 and self.model.training else loss
+
+    monkeypatch.setattr(CompletionTrainer, "compute_loss", broken)
+    with pytest.raises(StageError) as caught:
+        train(run, workspace)
+    assert caught.value.code == ExitCode.NOT_FINITE
+    assert (workspace.run(run.run_id) / "checkpoints" / "checkpoint-5" / "complete.json").is_file()
+
+
+Start = Callable[[], "subprocess.Popen[bytes]"]
+
+
+def _start(run_file: Path, workspace: Workspace) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tuneform_trainer.cli", "train", "--run", str(run_file)]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [*command, "--workspace", str(workspace.root)],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def _wait_for_step(process: subprocess.Popen[bytes], metrics: Path, step: int) -> None:
+    """Until the training has logged this step, or ended."""
+    while process.poll() is None:
+        lines = metrics.read_text().splitlines() if metrics.exists() else []
+        if any(line.endswith("}") and json.loads(line)["step"] >= step for line in lines):
+            return
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def long_run(make_run: MakeRun) -> Run:
+    return make_run(train={"epochs": 8, "checkpointEverySteps": 4})
+
+
+def _adapter_digest(workspace: Workspace, run: Run) -> str:
+    result: str = json.loads((workspace.run(run.run_id) / "training.json").read_text())["adapterSha256"]
+    return result
+
+
+def test_ten_kills_at_random_moments_leave_the_same_adapter(
+    long_run: Run, tmp_path: Path, run_file: Callable[[Run], Path]
+) -> None:
+    path = run_file(long_run)
+    undisturbed, disturbed = Workspace(tmp_path / "a"), Workspace(tmp_path / "b")
+    for workspace in (undisturbed, disturbed):
+        prepare(long_run, workspace)
+    process = _start(path, undisturbed)
+    assert process.wait() == 0, process.stdout.read() if process.stdout else ""
+    chance = random.Random(7)
+    metrics = disturbed.run(long_run.run_id) / "metrics.jsonl"
+    for kill in range(1, 11):
+        process = _start(path, disturbed)
+        _wait_for_step(process, metrics, chance.randint(8 * kill - 8, 8 * kill))
+        time.sleep(chance.random() * 0.3)
+        process.kill()
+        process.wait()
+    assert _start(path, disturbed).wait() == 0
+    assert _adapter_digest(disturbed, long_run) == _adapter_digest(undisturbed, long_run)
+
+
+def test_sigterm_saves_a_checkpoint_and_the_next_start_resumes(
+    long_run: Run, workspace: Workspace, run_file: Callable[[Run], Path]
+) -> None:
+    path = run_file(long_run)
+    prepare(long_run, workspace)
+    process = _start(path, workspace)
+    _wait_for_step(process, workspace.run(long_run.run_id) / "metrics.jsonl", 9)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == ExitCode.PREEMPTED
+    resumed = _start(path, workspace)
+    output, _ = resumed.communicate()
+    assert resumed.returncode == 0
+    assert b"resuming from step" in output

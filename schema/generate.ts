@@ -3,4 +3,5 @@ import fs from "node:fs";
 import path from "node:path";
 import { schemaTexts } from "./texts.ts";
 
-for (const [file, text] of Object.entries(schemaTexts())) fs.writeFileSync(path.join(import.meta.dirname, file), text);
+for (const [file, text] of Object.entries(schemaTexts()))
+  fs.writeFileSync(path.join(import.meta.dirname, file), text);

@@ -1,3 +1,4 @@
+import os from "node:os";
 import { execa } from "execa";
 import { exitMeaning } from "../../core/spec/exit-codes.ts";
 import { leaseHeld } from "./lease.ts";
@@ -42,8 +43,11 @@ export async function runStages(run: StageRun): Promise<void> {
     forceKillAfterDelay: false,
     env: { ...run.env, TUNEFORM_PROGRESS: "json", TUNEFORM_STOP_WITH_PARENT: "1", PYTHONUNBUFFERED: "1" },
   });
+  // Asked once: a second signal could end the trainer while it ends by itself.
   const watch = setInterval(() => {
-    if (!leaseHeld(run.lease)) child.kill("SIGTERM");
+    if (leaseHeld(run.lease)) return;
+    clearInterval(watch);
+    child.kill("SIGTERM");
   }, 500);
   const lastWords: string[] = [];
   const readErrors = (async () => {
@@ -60,7 +64,8 @@ export async function runStages(run: StageRun): Promise<void> {
   const result = await child;
   clearInterval(watch);
   if (result.exitCode === 0) return;
-  const code = result.exitCode ?? (result.signal === "SIGKILL" ? 137 : 1);
+  const code =
+    result.exitCode ?? (result.signal === undefined ? 1 : 128 + os.constants.signals[result.signal]);
   throw new StageFailure(run.name, code, reasonOf(failure, lastWords, result.signal));
 }
 

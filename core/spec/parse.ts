@@ -95,7 +95,7 @@ function nearest(key: string, known: string[]): string | undefined {
   const [best] = known
     .map((name) => ({ name, distance: leven(key.toLowerCase(), name.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance);
-  if (best !== undefined && best.distance <= Math.max(2, key.length / 3)) return `did you mean ${best.name}?`;
+  if (best !== undefined && best.distance <= Math.max(2, key.length / 2)) return `did you mean ${best.name}?`;
   return known.length === 0 ? undefined : `known here: ${known.join(", ")}`;
 }
 

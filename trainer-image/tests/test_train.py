@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
+import multiprocessing
 import random
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess as Process
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from tiny import CONFIGS
 
 from tuneform_trainer.base import load_model
 from tuneform_trainer.chat import FAMILIES
-from tuneform_trainer.config import Run
+from tuneform_trainer.config import Run, load_run
 from tuneform_trainer.errors import ExitCode, StageError
 from tuneform_trainer.prepare import prepare
 from tuneform_trainer.train import train
@@ -124,23 +123,34 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_checkpoint(
     assert (workspace.run(run.run_id) / "checkpoints" / "checkpoint-5" / "complete.json").is_file()
 
 
-Start = Callable[[], "subprocess.Popen[bytes]"]
+FORKS = multiprocessing.get_context("forkserver")
+# Imports are paid once: children are forked from a process that has them, and are real processes.
+FORKS.set_forkserver_preload(["bitsandbytes", "datasets", "peft", "tuneform_trainer.training.loop"])
 
 
-def _start(run_file: Path, workspace: Workspace) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tuneform_trainer.cli", "train", "--run", str(run_file)]
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [*command, "--workspace", str(workspace.root)],
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+def _train_and_exit(run_file: Path, root: Path) -> None:
+    """What the command does, with its exit codes."""
+    torch.set_num_threads(1)
+    try:
+        train(load_run(run_file), Workspace(root))
+    except StageError as error:
+        sys.exit(error.code)
 
 
-def _wait_for_step(process: subprocess.Popen[bytes], metrics: Path, step: int) -> None:
+def _start(run_file: Path, workspace: Workspace) -> Process:
+    process = FORKS.Process(target=_train_and_exit, args=(run_file, workspace.root))
+    process.start()
+    return process
+
+
+def _end(process: Process) -> int | None:
+    process.join(timeout=120)
+    return process.exitcode
+
+
+def _wait_for_step(process: Process, metrics: Path, step: int) -> None:
     """Until the training has logged this step, or ended."""
-    while process.poll() is None:
+    while process.is_alive():
         lines = metrics.read_text().splitlines() if metrics.exists() else []
         if any(line.endswith("}") and json.loads(line)["step"] >= step for line in lines):
             return
@@ -164,8 +174,7 @@ def test_ten_kills_at_random_moments_leave_the_same_adapter(
     undisturbed, disturbed = Workspace(tmp_path / "a"), Workspace(tmp_path / "b")
     for workspace in (undisturbed, disturbed):
         prepare(long_run, workspace)
-    process = _start(path, undisturbed)
-    assert process.wait() == 0, process.stdout.read() if process.stdout else ""
+    assert _end(_start(path, undisturbed)) == 0
     chance = random.Random(7)
     metrics = disturbed.run(long_run.run_id) / "metrics.jsonl"
     for kill in range(1, 11):
@@ -173,8 +182,8 @@ def test_ten_kills_at_random_moments_leave_the_same_adapter(
         _wait_for_step(process, metrics, chance.randint(8 * kill - 8, 8 * kill))
         time.sleep(chance.random() * 0.3)
         process.kill()
-        process.wait()
-    assert _start(path, disturbed).wait() == 0
+        process.join()
+    assert _end(_start(path, disturbed)) == 0
     assert _adapter_digest(disturbed, long_run) == _adapter_digest(undisturbed, long_run)
 
 
@@ -185,9 +194,8 @@ def test_sigterm_saves_a_checkpoint_and_the_next_start_resumes(
     prepare(long_run, workspace)
     process = _start(path, workspace)
     _wait_for_step(process, workspace.run(long_run.run_id) / "metrics.jsonl", 9)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait() == ExitCode.PREEMPTED
-    resumed = _start(path, workspace)
-    output, _ = resumed.communicate()
-    assert resumed.returncode == 0
-    assert b"resuming from step" in output
+    process.terminate()
+    assert _end(process) == ExitCode.PREEMPTED
+    assert _end(_start(path, workspace)) == 0
+    result = json.loads((workspace.run(long_run.run_id) / "training.json").read_text())
+    assert result["resumedFrom"] >= 9

@@ -64,7 +64,7 @@ def prepare(run: Run, workspace: Workspace) -> None:
         },
     )
     for warning in [f for f in [*findings, *token_findings] if f.level == "warning"]:
-        progress.log(warning.line(), "warning")
+        progress.log(warning.text(), "warning")
     sizes = ", ".join(f"{len(splits[name])} {name}" for name in SPLITS)
     progress.stage("prepare", "done", f"{sizes} rows, {statistics['train']['tokens']} tokens to train on")
 

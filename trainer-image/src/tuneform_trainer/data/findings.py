@@ -21,9 +21,12 @@ class Finding:
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
-    def line(self) -> str:
+    def text(self) -> str:
         examples = f" ({', '.join(self.rows)}{' …' if self.count > len(self.rows) else ''})"
-        return f"{self.level}: {self.check}: {self.message}{examples if self.rows else ''}"
+        return f"{self.check}: {self.message}{examples if self.rows else ''}"
+
+    def line(self) -> str:
+        return f"{self.level}: {self.text()}"
 
 
 def finding(

@@ -1,0 +1,132 @@
+import { replaced, row, rows, type Case } from "./bad-input-cases.ts";
+
+export const dataCases: Case[] = [
+  {
+    what: "a data file that is not there",
+    data: null,
+    says: /triage\.yaml:5 data\.source: data\/rows\.jsonl does not exist/,
+    code: 3,
+  },
+  {
+    what: "a folder as data",
+    model: replaced("../data/rows.jsonl", "../data"),
+    says: /data\.source: data is a folder/,
+    code: 3,
+  },
+  { what: "an empty data file", data: "", says: /data\/rows\.jsonl is empty/, code: 3 },
+  { what: "one row", data: rows(1), says: /rows\.jsonl has 1 rows; training needs 50/, code: 3 },
+  {
+    what: "a binary data file",
+    data: Buffer.from([0x50, 0x4b, 3, 4, 0, 0, 0]),
+    says: /is binary or UTF-16/,
+    code: 3,
+  },
+  {
+    what: "a Latin-1 data file",
+    data: Buffer.concat([Buffer.from(rows(100)), Buffer.from([0xe9])]),
+    says: /is not UTF-8/,
+    code: 3,
+  },
+  {
+    what: "a broken JSON line, with its number",
+    data: `${rows(3)}\n{"id": \n${rows(2)}`,
+    says: /data\/rows\.jsonl:4: is not a JSON object/,
+    code: 3,
+  },
+  {
+    what: "CSV where JSON Lines is declared",
+    data: "id,text,label\n1,a,spam\n",
+    says: /rows\.jsonl:1: is not a JSON object.*data\.format: csv/,
+    code: 3,
+  },
+  { what: "a broken JSON array", data: "[{}, ", says: /data\/rows\.jsonl: not JSON/, code: 3 },
+  { what: "numbers instead of rows", data: "[1, 2]", says: /item 1 is not an object/, code: 3 },
+  {
+    what: "a mapped field that no row has, with the nearest",
+    model: replaced("question: text", "question: test"),
+    says: /data\.fields\.question: 100 rows .* have no field test .*did you mean text\?/,
+    code: 3,
+  },
+  {
+    what: "a CSV without a mapped column",
+    model: replaced("  labels", "  format: csv\n  labels"),
+    data: "id,text,lable\n1,a,spam\n",
+    says: /data\.fields\.answer: .*no field label.*did you mean lable\?/,
+    code: 3,
+  },
+  {
+    what: "rows of another format",
+    model: replaced("  labels", "  format: alpaca\n  labels"),
+    says: /data\.format: .*no field instruction/,
+    code: 3,
+  },
+  {
+    what: "a label that is not declared, with its line",
+    data: `${rows(99)}\n${row(99, "offer")}`,
+    says: /rows\.jsonl:100: the label "offer" is not declared → data\.labels has spam, ham/,
+    code: 3,
+  },
+  {
+    what: "a declared label without rows",
+    model: replaced("[spam, ham]", "[spam, ham, offer]"),
+    says: /triage\.yaml:7 data\.labels: no row .* has the label offer/,
+    code: 3,
+  },
+  {
+    what: "all rows of one label",
+    data: rows(100, "ham"),
+    says: /data\.labels: all rows .* have the label ham/,
+    code: 3,
+  },
+  {
+    what: "an id twice, with both lines",
+    data: `${rows(100)}\n${row(4)}`,
+    says: /rows\.jsonl:101: the id r4 stands in line 5 too/,
+    code: 3,
+  },
+];
+
+export const stackCases: Case[] = [
+  {
+    what: "a glob that matches nothing",
+    stack: { models: "nowhere/*.yaml" },
+    says: /Pulumi\.test\.yaml tuneform:models: nowhere\/\*\.yaml matches no file/,
+    code: 2,
+  },
+  {
+    what: "a target that is not built",
+    stack: { target: "moon" },
+    says: /tuneform:target: `local` is the target that is built/,
+    code: 2,
+  },
+  {
+    what: "a port that is no number",
+    stack: { port: "http" },
+    says: /tuneform:port: must be a whole number/,
+    code: 2,
+  },
+  {
+    what: "a port that needs root",
+    stack: { port: "80" },
+    says: /tuneform:port: ports below 1024 need root/,
+    code: 2,
+  },
+  {
+    what: "an unknown key of the stack",
+    stack: { workspce: "x" },
+    says: /tuneform:workspce: is not a key of the stack/,
+    code: 2,
+  },
+  {
+    what: "no trainings at a time",
+    stack: { parallelism: "0" },
+    says: /tuneform:parallelism: must be at least 1/,
+    code: 2,
+  },
+  {
+    what: "a disk without room",
+    machine: { freeDiskBytes: 1e6 },
+    says: /tuneform:workspace: the plan writes up to .* has 0\.0 GB free/,
+    code: 7,
+  },
+];

@@ -29,9 +29,10 @@ function freeBytes(folder: string): number {
 
 /**
  * Training FLOP/s of this machine from half a second of matrix products in JavaScript. The factor
- * between the two was measured with SmolLM2-135M on two cores of an AMD EPYC (docs/decisions/002).
+ * between the two was measured with SmolLM2-135M on two busy cores of an AMD EPYC: 90 to 150, by what else
+ * ran. It only serves the first run of a base; after that the last run's own speed is used.
  */
-const TRAINING_PER_PROBE = 30;
+const TRAINING_PER_PROBE = 110;
 
 function probe(): number {
   const n = 128;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import time
 from pathlib import Path
@@ -42,6 +43,9 @@ def serve_server(server: Server, workspace: Workspace) -> None:
     config = uvicorn.Config(
         api.app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
     )
+    # uvicorn takes SIGTERM itself, finishes what is in flight, and then raises it again for the handler
+    # before it: a server that was asked to end and did so is a success.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     uvicorn.Server(config).run(sockets=[listener])
     engine.end()
 

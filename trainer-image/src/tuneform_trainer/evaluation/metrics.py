@@ -70,9 +70,7 @@ class Words:
     ASCII text the two agree (a test compares them).
     """
 
-    PATTERN = re.compile(
-        r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+"
-    )
+    PATTERN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 
     def __init__(self) -> None:
         from nltk.stem.porter import PorterStemmer

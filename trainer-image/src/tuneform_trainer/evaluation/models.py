@@ -34,12 +34,10 @@ def model_with_adapters(base: Base, dtype: str, adapters: dict[str, Path]) -> An
 @contextlib.contextmanager
 def active(model: Any, adapter: str | None) -> Iterator[None]:
     """Within it the model answers with this adapter, or as the bare base."""
-    from peft import PeftModel
-
     if adapter is not None:
         model.set_adapter(adapter)
         yield
-    elif isinstance(model, PeftModel):
+    elif hasattr(model, "disable_adapter"):
         with model.disable_adapter():
             yield
     else:

@@ -14,7 +14,6 @@ from tuneform_trainer import progress
 from tuneform_trainer.chat import encode_prompt, encode_row, stop_token_ids
 from tuneform_trainer.config import Run
 from tuneform_trainer.data.formats import Row
-from tuneform_trainer.errors import ExitCode, StageError
 from tuneform_trainer.evaluation.metrics import Scored
 from tuneform_trainer.evaluation.partial import PartialScores
 
@@ -42,10 +41,6 @@ class Scorer:
         self.stops = stop_token_ids(tokenizer)
         self.pad = tokenizer.pad_token_id
         self.shortened = 0  # prompts that had to be cut to leave room for an answer
-        self.room = run.serve.max_length - run.evaluate.max_new_tokens
-        if self.room < 1:
-            message = f"evaluate.maxNewTokens {run.evaluate.max_new_tokens} leaves no room for a prompt in"
-            raise StageError(ExitCode.USAGE, f"{message} serve.maxLength {run.serve.max_length}")
 
     @torch.inference_mode()
     def score(self, rows: list[Row], name: str, partial: PartialScores | None = None) -> list[Scored]:
@@ -80,11 +75,11 @@ class Scorer:
     def _prompt(self, row: Row) -> list[int]:
         """A prompt that leaves no room for an answer loses its middle; head and tail hold the roles."""
         tokens = encode_prompt(self.tokenizer, row["prompt"])
-        if len(tokens) <= self.room:
+        room = self.run.serve.max_length - self.run.evaluate.max_new_tokens
+        if len(tokens) <= room:
             return tokens
         self.shortened += 1
-        tail = self.room - self.room // 2
-        return tokens[: self.room // 2] + tokens[-tail:]
+        return tokens[: room // 2] + tokens[-(room - room // 2) :]
 
     def _completion(self, row: Row, answer: str) -> list[int]:
         _, completion = encode_row(self.tokenizer, row["prompt"], [{"role": "assistant", "content": answer}])

@@ -20,24 +20,24 @@ TEMPLATES = Environment(
 )
 
 
-def write_report(run: Run, workspace: Workspace, verdict: dict[str, Any]) -> None:
+def write_report(run: Run, workspace: Workspace) -> None:
     """report.html beside the verdict; refused runs have one too."""
-    page = TEMPLATES.get_template("report.html").render(**_facts(run, workspace, verdict))
+    page = TEMPLATES.get_template("report.html").render(**_facts(run, workspace))
     write_atomically(workspace.run(run.run_id) / "report.html", page)
 
 
-def model_card(run: Run, workspace: Workspace, verdict: dict[str, Any]) -> str:
+def model_card(run: Run, workspace: Workspace) -> str:
     """The model card in Markdown, with the numbers that were measured."""
-    return TEMPLATES.get_template("model-card.md").render(**_facts(run, workspace, verdict))
+    return TEMPLATES.get_template("model-card.md").render(**_facts(run, workspace))
 
 
-def _facts(run: Run, workspace: Workspace, verdict: dict[str, Any]) -> dict[str, Any]:
+def _facts(run: Run, workspace: Workspace) -> dict[str, Any]:
     folder = workspace.run(run.run_id)
     data = read_json(workspace.dataset(run.data.digest) / "report.json") or {}
     tokens = read_json(folder / "tokens.json") or {}
     return {
         "run": run,
-        "verdict": verdict,
+        "verdict": read_json(folder / "verdict.json"),
         "evaluation": read_json(folder / "evaluation.json"),
         "training": read_json(folder / "training.json") or {},
         "rows": data.get("rows", {}),

@@ -1,4 +1,4 @@
-"""One base in memory, with every adapter that is to be scored on it."""
+"""One base in memory, with every adapter that is to be scored."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ from typing import Any
 
 from tuneform_trainer.base import base_facts, load_model
 from tuneform_trainer.chat import family
-from tuneform_trainer.config import Base
+from tuneform_trainer.config import Run
 
 
-def model_with_adapters(base: Base, dtype: str, adapters: dict[str, Path]) -> Any:
-    """The base in the type that is served, with an adapter for each name, each in its own type.
-
-    A plain model where there are no adapters, else a PeftModel.
-    """
+def models_with_adapters(run: Run, adapters: dict[str, Path]) -> Any:
+    """A PeftModel on the weights in the type that is served, with an adapter for each name."""
     from peft import PeftModel
 
-    attention = family(base_facts(base)["model_type"]).attention
-    model: Any = load_model(base, dtype, attention=attention)
+    attention = family(base_facts(run.base)["model_type"]).attention
+    model: Any = load_model(run.base, run.evaluate.dtype, attention=attention)
     for name, folder in adapters.items():
         if isinstance(model, PeftModel):
             model.load_adapter(str(folder), adapter_name=name, autocast_adapter_dtype=False)
@@ -32,13 +29,11 @@ def model_with_adapters(base: Base, dtype: str, adapters: dict[str, Path]) -> An
 
 
 @contextlib.contextmanager
-def active(model: Any, adapter: str | None) -> Iterator[None]:
-    """Within it the model answers with this adapter, or as the bare base."""
-    if adapter is not None:
-        model.set_adapter(adapter)
-        yield
-    elif hasattr(model, "disable_adapter"):
+def active(model: Any, who: str) -> Iterator[None]:
+    """Within it the model answers as `who`: an adapter's name, or "base"."""
+    if who == "base":
         with model.disable_adapter():
             yield
-    else:
-        yield
+        return
+    model.set_adapter(who)
+    yield

@@ -4,17 +4,31 @@ import { writeDatasets } from "../examples/mail/build.ts";
 import { ensurePulumi } from "./pulumi-cli.ts";
 import { ensureTrainer } from "./python.ts";
 
+type Say = (line: string) => void;
+
 /** Everything that `up` and the tests need beside npm packages; seconds when it is all there. */
-export async function ensureAll(root: string, say: (line: string) => void): Promise<void> {
+export async function ensureAll(root: string, say: Say): Promise<void> {
   await ensureTrainer(root, say);
-  const { binFolders, command } = await ensurePulumi(root, say);
-  // For child processes such as tests, which look on PATH only.
-  process.env["PATH"] = [process.env["PATH"] ?? "", path.dirname(command), ...binFolders].join(
-    path.delimiter,
-  );
-  const data = path.join(root, "examples", "mail", "data");
-  if (!fs.existsSync(path.join(data, "mail-routing.jsonl"))) {
-    say("setup: writing the example data from the mail corpus package");
-    await writeDatasets(data);
-  }
+  const { binFolders, command, how } = await ensurePulumi(root, say);
+  // For child processes such as tests, which look on PATH only. Official plugins on PATH win.
+  const own = path.dirname(command);
+  const inherited = process.env["PATH"] ?? "";
+  const folders = how === "TUNEFORM_PULUMI" ? [own, inherited] : [inherited, own];
+  process.env["PATH"] = [...folders, ...binFolders].join(path.delimiter);
+  await ensureExampleData(path.join(root, "examples", "mail"), say);
+}
+
+async function ensureExampleData(mail: string, say: Say): Promise<void> {
+  const data = path.join(mail, "data");
+  const written = ["spam-triage.jsonl", "mail-routing.jsonl"].map((file) => path.join(data, file));
+  if (areNewer(written, [path.join(mail, "build.ts"), path.join(mail, "mail-text.ts")])) return;
+  say("setup: writing the example data from the mail corpus package");
+  await writeDatasets(data);
+}
+
+/** Whether all `files` are there and none is older than one of its `sources`. */
+export function areNewer(files: readonly string[], sources: readonly string[]): boolean {
+  if (!files.every((file) => fs.existsSync(file))) return false;
+  const changed = (file: string) => fs.statSync(file).mtimeMs;
+  return Math.min(...files.map(changed)) >= Math.max(...sources.map(changed));
 }

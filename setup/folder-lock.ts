@@ -1,8 +1,12 @@
 import fs from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { EnvironmentFailure } from "./failure.ts";
 
-/** Only one process at a time does `work`; a lock whose process is gone is lifted. */
+/**
+ * Only one process at a time does `work`; a lock whose process is gone is lifted. Throws
+ * EnvironmentFailure where the lock's folder cannot be made, for instance on a read-only disk.
+ */
 export async function withFolderLock<T>(
   folder: string,
   say: (line: string) => void,
@@ -25,22 +29,28 @@ export async function withFolderLock<T>(
 
 function tryLock(folder: string, owner: string): boolean {
   try {
+    fs.mkdirSync(path.dirname(folder), { recursive: true });
     fs.mkdirSync(folder);
-  } catch {
-    return false;
+    fs.writeFileSync(owner, String(process.pid));
+    return true;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    // Only a folder that is there means that somebody else is at work.
+    if (code === "EEXIST" && fs.statSync(path.dirname(folder)).isDirectory()) return false;
+    throw new EnvironmentFailure(`${path.dirname(folder)}: nothing can be installed here: ${message}`);
   }
-  fs.writeFileSync(owner, String(process.pid));
-  return true;
 }
 
 /** The pid file follows the folder within moments; without it for ten seconds, its process died. */
 function isStale(folder: string, owner: string): boolean {
-  const age = Date.now() - (fs.statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
-  if (!fs.existsSync(owner)) return age > 10_000;
   try {
-    process.kill(Number(fs.readFileSync(owner, "utf8")), 0);
+    const age = Date.now() - fs.statSync(folder).mtimeMs;
+    const pid = fs.existsSync(owner) ? fs.readFileSync(owner, "utf8") : "";
+    if (pid === "") return age > 10_000;
+    process.kill(Number(pid), 0);
     return false;
   } catch (error) {
+    // ENOENT: the lock was given back a moment ago. EPERM: alive, of another person.
     return (error as NodeJS.ErrnoException).code === "ESRCH";
   }
 }

@@ -1,90 +1,117 @@
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import * as automation from "@pulumi/pulumi/automation/index.js";
 import { execa } from "execa";
 import { EnvironmentFailure } from "./failure.ts";
 import { withFolderLock } from "./folder-lock.ts";
+import { findOnPath, isProgram } from "./search-path.ts";
 
 /** A Pulumi CLI and the folders that its plugins are found in. Absolute paths. */
 export interface PulumiCli {
   command: string;
   binFolders: string[];
-  how: "PATH" | "cache" | "download" | "build";
+  how: "TUNEFORM_PULUMI" | "PATH" | "cache" | "download" | "build";
 }
 
-/** The CLI's Go module; setup/pulumi-cli/go.mod pins the same version. */
-const VERSION = "3.259.0";
+/** The CLI's version, of the download and of its Go module; setup/pulumi-cli/go.mod pins the same. */
+export const PULUMI_VERSION = "3.259.0";
+const DOWNLOADS = "https://get.pulumi.com/releases/sdk";
+const INSTALL = "install Pulumi (https://www.pulumi.com/docs/install/) and run again";
 
 type Say = (line: string) => void;
 
-/** `pulumi` on PATH → a cached copy → the official download → a build of its Go module, about 5 minutes. */
-export async function ensurePulumi(root: string, say: Say): Promise<PulumiCli> {
-  const plugins = dynamicProviderFolder(root);
-  const onPath = await execa("which", ["pulumi"], { reject: false });
-  if (!onPath.failed) return { command: onPath.stdout, binFolders: [plugins], how: "PATH" };
+/**
+ * `TUNEFORM_PULUMI` → `pulumi` on PATH → a cached copy → the official download → a build of its Go
+ * module, about 5 minutes. `downloads` is the folder of the official archives. Throws EnvironmentFailure.
+ */
+export async function ensurePulumi(root: string, say: Say, downloads = DOWNLOADS): Promise<PulumiCli> {
+  // `pulumi-resource-pulumi-nodejs`, the host of dynamic providers, ships inside the npm package.
+  const binFolders = [path.join(root, "node_modules", "@pulumi", "pulumi")];
+  const given = givenByPerson();
+  if (given !== undefined) return { command: given, binFolders, how: "TUNEFORM_PULUMI" };
+  const onPath = findOnPath("pulumi");
+  if (onPath !== undefined) return { command: onPath, binFolders, how: "PATH" };
   const cache = process.env["TUNEFORM_CACHE"] ?? path.join(os.homedir(), ".cache", "tuneform");
-  const folder = path.join(cache, "pulumi", VERSION);
+  const folder = path.join(cache, "pulumi", PULUMI_VERSION);
   const command = path.join(folder, "bin", "pulumi");
-  const cached = (how: PulumiCli["how"]): PulumiCli => ({ command, binFolders: [plugins], how });
-  if (fs.existsSync(command)) return cached("cache");
-  fs.mkdirSync(path.dirname(folder), { recursive: true });
+  if (isProgram(command)) return { command, binFolders, how: "cache" };
   return withFolderLock(`${folder}.lock`, say, async () => {
-    if (fs.existsSync(command)) return cached("cache");
-    if (await download(folder, command, say)) return cached("download");
-    await build(root, folder, command, say);
-    return cached("build");
+    if (isProgram(command)) return { command, binFolders, how: "cache" };
+    const how = await install(root, folder, say, downloads);
+    return { command, binFolders, how };
   });
 }
 
-/** Where `pulumi-resource-pulumi-nodejs` lies: it ships inside the npm package. */
-function dynamicProviderFolder(root: string): string {
-  return path.join(root, "node_modules", "@pulumi", "pulumi");
+function givenByPerson(): string | undefined {
+  const given = process.env["TUNEFORM_PULUMI"];
+  if (given === undefined || given === "") return undefined;
+  const command = path.resolve(given);
+  if (isProgram(command) && path.basename(command) === "pulumi") return command;
+  throw new EnvironmentFailure(
+    `TUNEFORM_PULUMI is ${given}, which is not a program named pulumi; set it to one, or unset it`,
+  );
 }
 
-async function download(folder: string, command: string, say: Say): Promise<boolean> {
-  say("setup: getting the Pulumi CLI from its official download");
-  try {
-    await withTimeout(automation.PulumiCommand.install({ root: folder }), 300_000);
-    return fs.existsSync(command);
-  } catch {
-    say("setup: the official download is not reachable from here");
+/** Into a folder beside `folder`, renamed when it is whole: a killed installation leaves no half CLI. */
+async function install(root: string, folder: string, say: Say, downloads: string) {
+  const part = `${folder}.part`;
+  const fresh = () => {
+    fs.rmSync(part, { recursive: true, force: true });
+    fs.mkdirSync(path.join(part, "bin"), { recursive: true });
+  };
+  fresh();
+  const downloaded = await download(part, say, downloads);
+  if (!downloaded) {
+    fresh();
+    await build(root, part, say);
+  }
+  fs.rmSync(folder, { recursive: true, force: true });
+  fs.renameSync(part, folder);
+  return downloaded ? "download" : "build";
+}
+
+/**
+ * False where it cannot be had, within about 20 seconds where nothing answers. Not by the Automation
+ * API's `install`: that takes the SDK's version, runs a downloaded script and cannot be cut short.
+ */
+async function download(folder: string, say: Say, downloads: string): Promise<boolean> {
+  say(`setup: downloading the Pulumi CLI ${PULUMI_VERSION} from ${new URL(downloads).hostname}`);
+  const archive = path.join(folder, "archive.tar.gz");
+  const url = `${downloads}/pulumi-v${PULUMI_VERSION}-${process.platform}-${process.arch}.tar.gz`;
+  const patience = ["--connect-timeout", "20", "--speed-time", "20", "--speed-limit", "10000"];
+  const got = await execa("curl", ["-fsSL", ...patience, "-o", archive, url], { reject: false });
+  if (got.failed) {
+    say(`setup: no download from here (${got.stderr.split("\n")[0] || got.shortMessage})`);
     return false;
   }
+  const bin = path.join(folder, "bin");
+  await execa("tar", ["-xzf", archive, "-C", bin, "--strip-components=1"], { reject: false });
+  fs.rmSync(archive);
+  const runs = await execa(path.join(bin, "pulumi"), ["version"], { reject: false });
+  const whole = !runs.failed && runs.stdout.includes(PULUMI_VERSION);
+  if (!whole) say("setup: what was downloaded is not a Pulumi CLI that runs here");
+  return whole;
 }
 
-async function withTimeout<T>(work: Promise<T>, milliseconds: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("timeout")), milliseconds);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
-}
-
-async function build(root: string, folder: string, command: string, say: Say): Promise<void> {
-  const install = "install Pulumi (its `install` page) and run again";
+async function build(root: string, folder: string, say: Say): Promise<void> {
   const go = await execa("go", ["version"], { reject: false });
-  if (go.failed) throw new EnvironmentFailure(`no Pulumi CLI, and no Go to build it with: ${install}`);
-  say(`setup: building the Pulumi CLI ${VERSION} with ${go.stdout}, once: 4 to 8 minutes on two cores`);
-  const module = path.join(root, "setup", "pulumi-cli");
-  const flags = `-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v${VERSION}`;
-  const target = `${command}.part`;
-  const args = [
-    "build",
-    "-trimpath",
-    "-tags",
-    "osusergo",
-    "-ldflags",
-    flags,
-    "-o",
-    target,
-    "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
-  ];
-  fs.mkdirSync(path.join(folder, "bin"), { recursive: true });
-  const { failed, all } = await execa("go", args, { cwd: module, reject: false, all: true });
+  if (go.failed) throw new EnvironmentFailure(`no Pulumi CLI, and no Go to build it with: ${INSTALL}`);
+  say(`setup: building the Pulumi CLI ${PULUMI_VERSION} with Go, once: 4 to 8 minutes on two cores`);
+  const began = Date.now();
+  const flags = `-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v${PULUMI_VERSION}`;
+  const target = path.join(folder, "bin", "pulumi");
+  const options = ["-trimpath", "-tags", "osusergo", "-ldflags", flags, "-o", target];
+  const command = ["go", "build", ...options, "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"];
+  const { failed, all } = await execa("nice", command, {
+    cwd: path.join(root, "setup", "pulumi-cli"),
+    // An older Go fetches the toolchain that go.mod asks for, unless the person has said otherwise.
+    env: { GOTOOLCHAIN: process.env["GOTOOLCHAIN"] ?? "auto" },
+    reject: false,
+    all: true,
+  });
   if (failed)
     throw new EnvironmentFailure(
-      `the Pulumi CLI could not be built: ${install}\n${all.split("\n").slice(-8).join("\n")}`,
+      `the Pulumi CLI could not be built (${go.stdout}): ${INSTALL}\n${all.split("\n").slice(-8).join("\n")}`,
     );
-  fs.renameSync(target, command);
+  say(`setup: built in ${Math.round((Date.now() - began) / 1000)} s`);
 }

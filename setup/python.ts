@@ -4,6 +4,8 @@ import path from "node:path";
 import { execa } from "execa";
 import { EnvironmentFailure } from "./failure.ts";
 import { withFolderLock } from "./folder-lock.ts";
+import { isProgram } from "./search-path.ts";
+import { ensureUv, existingUv, findPython, indexSettings, run, UV_VERSION } from "./uv.ts";
 
 /** The locked Python environment of the trainer. Absolute paths. */
 export interface Trainer {
@@ -13,148 +15,85 @@ export interface Trainer {
   uv: string | undefined;
 }
 
-const UV_VERSION = "0.13.9";
-const CANDIDATES = ["python3.13", "python3.12", "python3.11", "python3", "python", "python3.10"];
-
 type Say = (line: string) => void;
 
 /**
  * The trainer's environment, made or brought up to date if needed: `trainer-image/.venv` from
- * requirements.lock. Takes a second when it is there. Throws EnvironmentFailure.
+ * requirements.lock, or the one whose Python `TUNEFORM_TRAINER_PYTHON` names, taken as it is. Takes
+ * milliseconds when it is there. Throws EnvironmentFailure.
  */
 export async function ensureTrainer(root: string, say: Say): Promise<Trainer> {
   const image = path.join(root, "trainer-image");
   const bin = path.join(image, ".venv", "bin");
-  const marker = path.join(image, ".venv", ".tuneform-lock");
   const uvFolder = path.join(root, ".tuneform", "tools", `uv-${UV_VERSION}`);
-  const wanted = digestOf(path.join(image, "requirements.lock"), path.join(image, "pyproject.toml"));
-  const found = (): Trainer => ({
-    python: path.join(bin, "python"),
-    trainer: path.join(bin, "tuneform-trainer"),
-    uv: existingUv(uvFolder),
-  });
-  if (isCurrent(marker, wanted)) return found();
+  const given = givenByPerson();
+  if (given !== undefined) return { ...given, uv: existingUv(uvFolder) };
+  const found = { python: path.join(bin, "python"), trainer: path.join(bin, "tuneform-trainer") };
+  if (isCurrent(image)) return { ...found, uv: existingUv(uvFolder) };
   return withFolderLock(path.join(image, ".venv.lock"), say, async () => {
-    if (isCurrent(marker, wanted)) return found();
+    if (isCurrent(image)) return { ...found, uv: existingUv(uvFolder) };
     const python = await findPython();
     const uv = await ensureUv(uvFolder, python, say);
-    say("setup: installing the trainer's locked Python packages (torch and others, about 6 GB on Linux)");
-    const environment = {
-      UV_PROJECT_ENVIRONMENT: path.join(image, ".venv"),
-      ...(await indexSettings(python)),
-    };
-    const uvRun = (args: string[]) =>
-      run(execa(uv, args, { cwd: image, env: environment, reject: false, all: true }));
-    if (!fs.existsSync(path.join(bin, "python")))
-      await uvRun(["venv", "--quiet", "--python", ">=3.11,<3.15", ".venv"]);
-    await uvRun([
-      "pip",
-      "sync",
-      "--quiet",
-      "--python",
-      ".venv/bin/python",
-      "--require-hashes",
-      "requirements.lock",
-    ]);
-    await uvRun([
-      "pip",
-      "install",
-      "--quiet",
-      "--python",
-      ".venv/bin/python",
-      "--no-deps",
-      "--editable",
-      ".",
-    ]);
-    fs.writeFileSync(marker, wanted);
-    return { ...found(), uv };
+    await installTrainer(image, uv, await indexSettings(python), say);
+    return { ...found, uv };
   });
 }
 
-const isCurrent = (marker: string, wanted: string) =>
-  fs.existsSync(marker) && fs.readFileSync(marker, "utf8") === wanted;
+function givenByPerson(): { python: string; trainer: string } | undefined {
+  const given = process.env["TUNEFORM_TRAINER_PYTHON"];
+  if (given === undefined || given === "") return undefined;
+  const python = path.resolve(given);
+  const trainer = path.join(path.dirname(python), "tuneform-trainer");
+  for (const program of [python, trainer])
+    if (!isProgram(program))
+      throw new EnvironmentFailure(
+        `TUNEFORM_TRAINER_PYTHON is ${given}, but there is no program ${program}; set it to the Python of ` +
+          `an environment that tuneform-trainer is installed in, or unset it`,
+      );
+  return { python, trainer };
+}
 
-function digestOf(...files: string[]): string {
+const environmentOf = (image: string) => path.join(image, ".venv");
+const markerOf = (image: string) => path.join(environmentOf(image), ".tuneform-lock");
+
+/**
+ * Whether the environment is whole, made from the lock as it is now, and made for the folder it lies
+ * in: its programs name their Python by absolute path, so that a moved checkout needs new ones.
+ */
+function isCurrent(image: string): boolean {
+  const bin = path.join(environmentOf(image), "bin");
+  const trainer = path.join(bin, "tuneform-trainer");
+  if (!isProgram(path.join(bin, "python")) || !isProgram(trainer) || !fs.existsSync(markerOf(image)))
+    return false;
+  const beginning = fs.readFileSync(trainer, "utf8").slice(0, 500);
+  return (
+    beginning.includes(fs.realpathSync(bin)) && fs.readFileSync(markerOf(image), "utf8") === lockDigest(image)
+  );
+}
+
+function lockDigest(image: string): string {
   const hash = createHash("sha256");
-  for (const file of files) hash.update(fs.readFileSync(file));
+  for (const file of ["requirements.lock", "pyproject.toml"])
+    hash.update(fs.readFileSync(path.join(image, file)));
   return hash.digest("hex");
 }
 
-/** Any Python 3.10 or newer can run `uv`, which finds or fetches one that torch supports. */
-async function findPython(): Promise<string> {
-  const seen: string[] = [];
-  for (const candidate of CANDIDATES) {
-    const { stdout, failed } = await execa(
-      candidate,
-      ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
-      { reject: false },
+async function installTrainer(image: string, uv: string, settings: Record<string, string>, say: Say) {
+  say("setup: installing the trainer's locked Python packages (torch and others, about 6 GB on Linux)");
+  const began = Date.now();
+  const uvRun = (args: string[], hint = "") =>
+    run(execa(uv, [...args, "--quiet"], { cwd: image, env: settings, reject: false, all: true }), hint);
+  const into = ["--python", ".venv/bin/python"];
+  // Digest first: what changes while the packages are being installed is installed by the next call.
+  const digest = lockDigest(image);
+  fs.rmSync(markerOf(image), { force: true });
+  if (!isProgram(path.join(environmentOf(image), "bin", "python")))
+    await uvRun(
+      ["venv", "--clear", "--python", ">=3.11,<3.15", ".venv"],
+      "the trainer needs Python 3.11 to 3.14 (torch has no build for 3.10), and none could be fetched: install one",
     );
-    if (failed) continue;
-    const [major = 0, minor = 0] = stdout.split(".").map(Number);
-    if (major === 3 && minor >= 10) return candidate;
-    seen.push(`${candidate} is ${stdout}`);
-  }
-  throw new EnvironmentFailure(
-    `Python 3.10 or newer is needed (${seen.join(", ") || "no Python found"}); install python3 and run again`,
-  );
-}
-
-function existingUv(folder: string): string | undefined {
-  const own = path.join(folder, "bin", "uv");
-  return fs.existsSync(own) ? own : undefined;
-}
-
-/** `uv`, from PATH or installed into a folder of its own with pip. */
-async function ensureUv(folder: string, python: string, say: Say): Promise<string> {
-  const onPath = await execa("which", ["uv"], { reject: false });
-  if (!onPath.failed) return onPath.stdout;
-  const own = path.join(folder, "bin", "uv");
-  if (fs.existsSync(own)) return own;
-  say(`setup: installing uv ${UV_VERSION}`);
-  const args = [
-    "-m",
-    "pip",
-    "install",
-    "--quiet",
-    "--disable-pip-version-check",
-    "--target",
-    `${folder}.part`,
-    `uv==${UV_VERSION}`,
-  ];
-  await run(
-    execa(python, args, { reject: false, all: true }),
-    "pip is missing? On Debian: apt install python3-pip",
-  );
-  fs.renameSync(`${folder}.part`, folder);
-  return own;
-}
-
-/** pip's own index and certificate settings, which `uv` does not read. */
-async function indexSettings(python: string): Promise<Record<string, string>> {
-  const { env } = process;
-  const settings: Record<string, string> = {};
-  if (env["UV_DEFAULT_INDEX"] === undefined && env["UV_INDEX_URL"] === undefined) {
-    const { stdout, failed } = await execa(python, ["-m", "pip", "config", "get", "global.index-url"], {
-      reject: false,
-    });
-    const index = env["PIP_INDEX_URL"] ?? (failed ? "" : stdout.trim());
-    if (index !== "") settings["UV_DEFAULT_INDEX"] = index;
-  }
-  if (env["SSL_CERT_FILE"] === undefined && env["PIP_CERT"] !== undefined)
-    settings["SSL_CERT_FILE"] = env["PIP_CERT"];
-  return settings;
-}
-
-interface Ended {
-  failed: boolean;
-  all?: string | undefined;
-  shortMessage?: string | undefined;
-}
-
-async function run(child: PromiseLike<Ended>, hint = ""): Promise<void> {
-  const { failed, all = "", shortMessage = "" } = await child;
-  if (!failed) return;
-  throw new EnvironmentFailure(
-    [shortMessage, all.split("\n").slice(-8).join("\n"), hint].filter((part) => part !== "").join("\n"),
-  );
+  await uvRun(["pip", "sync", ...into, "--require-hashes", "requirements.lock"]);
+  await uvRun(["pip", "install", ...into, "--no-deps", "--editable", "."]);
+  fs.writeFileSync(markerOf(image), digest);
+  say(`setup: installed in ${Math.round((Date.now() - began) / 1000)} s`);
 }

@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
-import { load } from "js-yaml";
+import { load, YAMLException } from "js-yaml";
+import { InvalidInput } from "../core/spec/problems.ts";
 import { parseStackConfig, type StackConfig } from "../core/spec/stack.ts";
 import { CommandFailure } from "./failure.ts";
 
@@ -17,7 +18,7 @@ export function readStackFile(stack: string): { config: StackConfig; raw: Record
       .flatMap((entry) => /^Pulumi\.(.+)\.yaml$/.exec(entry)?.[1] ?? []);
     throw new CommandFailure(`${name}: no such file; stacks here: ${stacks.join(", ")}`, 2);
   }
-  const content = load(fs.readFileSync(file, "utf8"), { filename: name }) as {
+  const content = parseYaml(fs.readFileSync(file, "utf8"), name) as {
     config?: Record<string, unknown>;
   } | null;
   const raw = Object.fromEntries(
@@ -27,4 +28,14 @@ export function readStackFile(stack: string): { config: StackConfig; raw: Record
     key.startsWith("tuneform:") ? [[key.slice(9), value]] : [],
   );
   return { config: parseStackConfig(Object.fromEntries(own) as Record<string, string>, name), raw };
+}
+
+function parseYaml(text: string, file: string): unknown {
+  try {
+    return load(text, { filename: file });
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error;
+    const line = error.mark.line + 1;
+    throw new InvalidInput([{ file, line, message: `not YAML: ${error.reason}` }]);
+  }
 }

@@ -1,43 +1,44 @@
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
+import { z } from "zod";
 import type { BaseFolder } from "../core/plan/resolve.ts";
 
-interface HuggingFaceConfig {
-  num_hidden_layers?: number;
-  hidden_size?: number;
-  num_attention_heads?: number;
-  num_key_value_heads?: number;
-  head_dim?: number;
-  intermediate_size?: number;
-  vocab_size?: number;
-  tie_word_embeddings?: boolean;
-  max_position_embeddings?: number;
-}
+const size = z.number().int().positive();
+/** What planning reads of a config.json; configs write null for "as usual". */
+const configSchema = z.object({
+  num_hidden_layers: size,
+  hidden_size: size,
+  num_attention_heads: size,
+  num_key_value_heads: size.nullish(),
+  head_dim: size.nullish(),
+  intermediate_size: size,
+  vocab_size: size,
+  tie_word_embeddings: z.boolean().nullish(),
+  max_position_embeddings: size.nullish(),
+});
+type HuggingFaceConfig = z.infer<typeof configSchema>;
 
 /** A base model in a local folder, or what is wrong with it in words. */
 export function readBaseFolder(folder: string): BaseFolder | string {
   const configFile = path.join(folder, "config.json");
   if (!fs.existsSync(configFile)) return `${folder} has no config.json: not a model in Hugging Face layout`;
-  const files = fs.readdirSync(folder).sort();
+  const files = fs
+    .readdirSync(folder)
+    .filter((file) => fs.statSync(path.join(folder, file), { throwIfNoEntry: false })?.isFile())
+    .sort();
   if (!files.some((file) => file.endsWith(".safetensors")))
     return `${folder} has no *.safetensors: other weight formats can carry code and are refused`;
-  const config = JSON.parse(fs.readFileSync(configFile, "utf8")) as HuggingFaceConfig;
+  const read = readConfig(configFile);
+  if (typeof read === "string") return read;
   const {
     num_hidden_layers: layers,
     hidden_size: hidden,
     num_attention_heads: heads,
     intermediate_size: intermediate,
     vocab_size: vocabulary,
-  } = config;
-  if (
-    layers === undefined ||
-    hidden === undefined ||
-    heads === undefined ||
-    intermediate === undefined ||
-    vocabulary === undefined
-  )
-    return `${configFile} does not name layers, hidden size, heads, intermediate size and vocabulary of a decoder`;
+    ...config
+  } = read;
   return {
     path: folder,
     digest: digestOfFiles(folder, files),
@@ -55,15 +56,38 @@ export function readBaseFolder(folder: string): BaseFolder | string {
   };
 }
 
+function readConfig(file: string): HuggingFaceConfig | string {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(fs.readFileSync(file, "utf8"));
+  } catch (error) {
+    return `${file} is not JSON: ${(error as Error).message}`;
+  }
+  const config = configSchema.safeParse(parsed);
+  if (config.success) return config.data;
+  const keys = [...new Set(config.error.issues.map((issue) => issue.path.join(".")))];
+  return `${file} is not that of a decoder: see ${keys.join(", ")}`;
+}
+
 /** Over names and contents of the files that make the model what it is. */
 function digestOfFiles(folder: string, files: string[]): string {
   const hash = createHash("sha256");
   for (const file of files.filter((name) => /\.(json|safetensors|jinja|model|txt)$/.test(name))) {
-    hash.update(file).update(
-      createHash("sha256")
-        .update(fs.readFileSync(path.join(folder, file)))
-        .digest(),
-    );
+    hash.update(file).update(digestOfFile(path.join(folder, file)));
   }
   return hash.digest("hex");
+}
+
+/** In pieces: weights are larger than any one Buffer. */
+function digestOfFile(file: string): Buffer {
+  const hash = createHash("sha256");
+  const piece = Buffer.alloc(4 * 1024 * 1024);
+  const handle = fs.openSync(file, "r");
+  try {
+    for (let read = fs.readSync(handle, piece); read > 0; read = fs.readSync(handle, piece))
+      hash.update(piece.subarray(0, read));
+  } finally {
+    fs.closeSync(handle);
+  }
+  return hash.digest();
 }

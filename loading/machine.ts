@@ -13,10 +13,16 @@ export interface MachineFacts {
 export function machineFacts(workspace: string): MachineFacts {
   let probed: number | undefined;
   return {
-    memoryBytes: os.totalmem(),
+    memoryBytes: memoryBytes(),
     freeDiskBytes: freeBytes(workspace),
     flopsPerSecond: () => (probed ??= probe()),
   };
+}
+
+/** Of the machine, or what a container leaves of it. */
+function memoryBytes(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 ? Math.min(os.totalmem(), limit) : os.totalmem();
 }
 
 /** Of the nearest folder that exists already. */

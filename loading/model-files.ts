@@ -15,55 +15,71 @@ export interface ModelFile {
   lineOf: (path: string) => number | undefined;
 }
 
-/** All model files of a stack, in order of their paths, and every problem in them. */
+/** A problem at a field of a model file; `field` is its path, for example `train.rank`. */
+export function modelProblem(
+  { file, lineOf }: Pick<ModelFile, "file" | "lineOf">,
+  field: string,
+  message: string,
+  hint?: string,
+): Problem {
+  const line = lineOf(field);
+  return {
+    file,
+    path: field,
+    ...(line === undefined ? {} : { line }),
+    message,
+    ...(hint === undefined ? {} : { hint }),
+  };
+}
+
+/** Paths of the model files of a stack, relative to the project and sorted. */
+export function findModelFiles(root: string, pattern: string): string[] {
+  return glob.sync(pattern, { cwd: root, dot: false }).sort();
+}
+
+/** Model files by their paths relative to the project, and every problem in them. */
 export function readModelFiles(
   root: string,
-  pattern: string,
-  stackFile: string,
+  files: readonly string[],
 ): { models: ModelFile[]; problems: Problem[] } {
-  const files = glob.sync(pattern, { cwd: root, dot: false }).sort();
-  if (files.length === 0)
-    return {
-      models: [],
-      problems: [
-        {
-          file: stackFile,
-          path: "tuneform:models",
-          message: `${pattern} matches no file`,
-          hint: "add a model file, see models/spam-triage.yaml",
-        },
-      ],
-    };
   const models: ModelFile[] = [];
   const problems: Problem[] = [];
   for (const file of files) {
-    const absolute = path.join(root, file);
-    const bytes = fs.readFileSync(absolute);
-    if (!isUtf8(bytes)) {
-      problems.push({ file, line: 1, message: "is not UTF-8 text", hint: "save it as UTF-8" });
-      continue;
-    }
-    const parsed = parseFineTune(bytes.toString("utf8").replace(/^\uFEFF/, ""), file);
-    if ("problems" in parsed) problems.push(...parsed.problems);
-    else models.push({ file, folder: path.dirname(absolute), ...parsed });
+    const read = readModelFile(root, file);
+    if ("problems" in read) problems.push(...read.problems);
+    else models.push(read);
   }
   return { models, problems: [...problems, ...duplicateNames(models)] };
 }
 
+function readModelFile(root: string, file: string): ModelFile | { problems: Problem[] } {
+  const absolute = path.resolve(root, file);
+  let bytes: Buffer;
+  try {
+    bytes = fs.readFileSync(absolute);
+  } catch (error) {
+    return { problems: [{ file, message: `cannot be read: ${(error as Error).message}` }] };
+  }
+  if (!isUtf8(bytes))
+    return { problems: [{ file, line: 1, message: "is not UTF-8 text", hint: "save it as UTF-8" }] };
+  const parsed = parseFineTune(bytes.toString("utf8").replace(/^\uFEFF/, ""), file);
+  return "problems" in parsed ? parsed : { file, folder: path.dirname(absolute), ...parsed };
+}
+
 function duplicateNames(models: ModelFile[]): Problem[] {
   const first = new Map<string, string>();
-  return models.flatMap(({ spec, file, lineOf }): Problem[] => {
-    const taken = first.get(spec.name);
-    first.set(spec.name, taken ?? file);
+  return models.flatMap((model): Problem[] => {
+    const { name } = model.spec;
+    const taken = first.get(name);
+    first.set(name, taken ?? model.file);
     if (taken === undefined) return [];
     return [
-      {
-        file,
-        path: "name",
-        line: lineOf("name") ?? 1,
-        message: `${spec.name} is the name of ${taken} too`,
-        hint: "names are aliases: one fine-tune each",
-      },
+      modelProblem(
+        model,
+        "name",
+        `${name} is the name of ${taken} too`,
+        "names are aliases: one fine-tune each",
+      ),
     ];
   });
 }

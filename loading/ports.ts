@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import net from "node:net";
 import path from "node:path";
@@ -10,26 +11,32 @@ export async function portProblems(
   workspace: string,
   stackFile: string,
 ): Promise<Problem[]> {
-  const problems: Problem[] = [];
-  for (const { key, server } of servers) {
-    if (isOurs(path.join(workspace, "servers", key, "pid.json"), server.port)) continue;
-    if (await isFree(server.host, server.port)) continue;
-    problems.push({
-      file: stackFile,
-      path: "tuneform:port",
-      message: `port ${server.port} on ${server.host} is taken by another program`,
-      hint: "stop it, or set another port",
-    });
-  }
-  return problems;
+  const problem = (message: string, hint: string): Problem[] => [
+    { file: stackFile, path: "tuneform:port", message, hint },
+  ];
+  const checks = servers.map(async ({ key, server: { host, port } }): Promise<Problem[]> => {
+    if (port > 65535)
+      return problem(
+        `leaves no port for the server of ${key}: every base takes the next one`,
+        `at most ${65536 - servers.length} for ${servers.length} bases`,
+      );
+    if (isOurs(path.join(workspace, "servers", key), port) || (await isFree(host, port))) return [];
+    return problem(`port ${port} on ${host} is taken by another program`, "stop it, or set another port");
+  });
+  return (await Promise.all(checks)).flat();
 }
 
-function isOurs(pidFile: string, port: number): boolean {
+/** Whether the server of this folder runs on the port: a recycled pid does not carry our server.json. */
+function isOurs(folder: string, port: number): boolean {
+  let own: { pid: number; port: number };
   try {
-    return (JSON.parse(fs.readFileSync(pidFile, "utf8")) as { port: number }).port === port;
+    own = JSON.parse(fs.readFileSync(path.join(folder, "pid.json"), "utf8")) as typeof own;
   } catch {
     return false;
   }
+  if (own.port !== port) return false;
+  const { stdout } = spawnSync("ps", ["-o", "args=", "-p", String(own.pid)], { encoding: "utf8" });
+  return stdout.includes(path.join(folder, "server.json"));
 }
 
 function isFree(host: string, port: number): Promise<boolean> {

@@ -8,7 +8,7 @@ export interface RawRow {
   value: Record<string, unknown>;
 }
 
-interface ParsedRows {
+export interface ParsedRows {
   rows: RawRow[];
   problems: Problem[];
 }
@@ -22,16 +22,39 @@ export function parseRows(text: string, format: FineTuneSpec["data"]["format"], 
   return text.trimStart().startsWith("[") ? arrayRows(text, shown) : lineRows(text, shown);
 }
 
+const refused = (shown: string, message: string, hint?: string, line?: number): ParsedRows => ({
+  rows: [],
+  problems: [
+    {
+      file: shown,
+      message,
+      ...(line === undefined ? {} : { line }),
+      ...(hint === undefined ? {} : { hint }),
+    },
+  ],
+});
+
 function csvRows(text: string, shown: string): ParsedRows {
+  let header: string[] = [];
+  const columns = (names: string[]) => (header = names);
+  let records: { record: Record<string, string>; info: { lines: number } }[];
   try {
-    const records = parseCsv(text, { columns: true, skip_empty_lines: true, info: true }) as unknown as {
-      record: Record<string, string>;
-      info: { lines: number };
-    }[];
-    return { rows: records.map(({ record, info }) => ({ line: info.lines, value: record })), problems: [] };
+    const options = { columns, skip_empty_lines: true, info: true };
+    records = parseCsv(text, options) as unknown as typeof records;
   } catch (error) {
-    return { rows: [], problems: [{ file: shown, message: `not CSV: ${(error as Error).message}` }] };
+    const { message, lines } = error as Error & { lines?: number };
+    return refused(shown, `not CSV: ${message}`, undefined, lines);
   }
+  const repeated = header.find((name, i) => header.indexOf(name) !== i);
+  if (repeated !== undefined)
+    return refused(shown, `has two columns named ${repeated}`, "give every column its own name", 1);
+  const [only] = header;
+  const separator = header.length === 1 ? /[;\t|]/.exec(only ?? "")?.[0] : undefined;
+  if (separator !== undefined) {
+    const name = separator === "\t" ? "tabs" : `\`${separator}\``;
+    return refused(shown, `separates its columns by ${name}`, "CSV has commas: save it with those", 1);
+  }
+  return { rows: records.map(({ record, info }) => ({ line: info.lines, value: record })), problems: [] };
 }
 
 function arrayRows(text: string, shown: string): ParsedRows {
@@ -43,7 +66,7 @@ function arrayRows(text: string, shown: string): ParsedRows {
       "item",
     );
   } catch (error) {
-    return { rows: [], problems: [{ file: shown, message: `not JSON: ${(error as Error).message}` }] };
+    return refused(shown, `not JSON: ${(error as Error).message}`);
   }
 }
 
@@ -55,6 +78,12 @@ function lineRows(text: string, shown: string): ParsedRows {
     try {
       values.push({ line: index + 1, value: JSON.parse(line) });
     } catch {
+      if (problems.length === 0 && isOneObject(text))
+        return refused(
+          shown,
+          "is one JSON object over several lines, not rows",
+          "one row a line, or a list of rows",
+        );
       problems.push({
         file: shown,
         line: index + 1,
@@ -66,6 +95,14 @@ function lineRows(text: string, shown: string): ParsedRows {
   }
   const rows = asRows(values, shown, "line");
   return { rows: rows.rows, problems: [...problems, ...rows.problems] };
+}
+
+function isOneObject(text: string): boolean {
+  try {
+    return typeof JSON.parse(text) === "object";
+  } catch {
+    return false;
+  }
 }
 
 function asRows(values: { line: number; value: unknown }[], shown: string, unit: string): ParsedRows {

@@ -1,126 +1,172 @@
 import path from "node:path";
 import { planFineTune, planServers, type FineTunePlan, type StackPlan } from "../core/plan/plan.ts";
-import { resolveBase, type ResolvedBase } from "../core/plan/resolve.ts";
+import { resolveBase, type BaseFolder, type ResolvedBase } from "../core/plan/resolve.ts";
+import type { Speed } from "../core/plan/time.ts";
 import { EXIT_CODES } from "../core/spec/exit-codes.ts";
 import { InvalidInput, type Problem } from "../core/spec/problems.ts";
 import type { StackConfig } from "../core/spec/stack.ts";
 import { readBaseFolder } from "./base-folder.ts";
-import { readData } from "./data-files.ts";
+import { DataFiles } from "./data-files.ts";
+import { memoryProblems, timeProblems, type Planned } from "./limits.ts";
 import { machineFacts, type MachineFacts } from "./machine.ts";
-import { readModelFiles, type ModelFile } from "./model-files.ts";
-import { storageProblems } from "./storage.ts";
+import { findModelFiles, modelProblem, readModelFiles, type ModelFile } from "./model-files.ts";
 import { portProblems } from "./ports.ts";
-import { currentRun, lastSpeed, runState } from "./workspace.ts";
+import { storageProblems } from "./storage.ts";
+import { currentRun, lastSpeeds, runState, verdictOf } from "./workspace.ts";
 
 export interface LoadOptions {
   /** Absolute path of the project. */
   root: string;
   config: StackConfig;
   stack: string;
+  /** Model files to look at instead of the stack's, relative to the project. */
+  files?: readonly string[];
   /** Replaces what is read from this machine, for tests. */
   machine?: MachineFacts;
 }
 
 /**
  * Read everything that a stack's plan needs and plan it. Writes nothing.
- * Throws InvalidInput with all problems of all files.
+ * Throws InvalidInput with all problems of all files; its exit code is that of the first kind found of:
+ * model files, data, then what the machine lacks (disk, memory, port).
  */
-export async function loadStackPlan({ root, config, stack, machine }: LoadOptions): Promise<StackPlan> {
+export async function loadStackPlan(options: LoadOptions): Promise<StackPlan> {
+  const { root, config, stack } = options;
+  const stackFile = `Pulumi.${stack}.yaml`;
+  const files = options.files ?? findModelFiles(root, config.models);
+  if (files.length === 0) throw new InvalidInput([noModelFiles(config.models, stackFile)]);
   const workspace = path.resolve(root, config.workspace);
-  const { models, problems } = readModelFiles(root, config.models, `Pulumi.${stack}.yaml`);
-  const facts = machine ?? machineFacts(workspace);
-  const fineTunes: FineTunePlan[] = [];
-  const dataProblems: Problem[] = [];
-  for (const model of models) {
-    const result = await planModel(model, root, workspace, config, facts);
-    if ("plan" in result) fineTunes.push(result.plan);
-    else (result.isData ? dataProblems : problems).push(...result.problems);
-  }
-  const all = [...problems, ...dataProblems];
-  if (all.length > 0)
-    throw new InvalidInput(all, problems.length > 0 ? EXIT_CODES.USAGE.code : EXIT_CODES.DATA.code);
+  const machine = options.machine ?? machineFacts(workspace);
+  const { USAGE, DATA, STORAGE, OUT_OF_MEMORY, PORT_IN_USE } = EXIT_CODES;
+
+  const { planned, problems, dataProblems } = planAll(options, files, workspace, machine);
+  throwAny([
+    { problems: [...problems, ...timeProblems(planned)], exitCode: USAGE.code },
+    { problems: dataProblems, exitCode: DATA.code },
+  ]);
+  const fineTunes = planned.map(({ plan }) => plan);
   const servers = planServers(fineTunes, config, workspace);
-  const storage = storageProblems(fineTunes, workspace, facts, `Pulumi.${stack}.yaml`);
-  if (storage.length > 0) throw new InvalidInput(storage, EXIT_CODES.STORAGE.code);
-  const ports = await portProblems(servers, workspace, `Pulumi.${stack}.yaml`);
-  if (ports.length > 0) throw new InvalidInput(ports, EXIT_CODES.PORT_IN_USE.code);
+  throwAny([
+    { problems: storageProblems(fineTunes, workspace, machine, stackFile), exitCode: STORAGE.code },
+    {
+      problems: memoryProblems(planned, machine.memoryBytes, config.parallelism, stackFile),
+      exitCode: OUT_OF_MEMORY.code,
+    },
+    { problems: await portProblems(servers, workspace, stackFile), exitCode: PORT_IN_USE.code },
+  ]);
+  const { target, parallelism } = config;
+  return { schemaVersion: 1, target, workspace, parallelism, fineTunes, servers };
+}
+
+function noModelFiles(pattern: string, stackFile: string): Problem {
   return {
-    schemaVersion: 1,
-    target: config.target,
-    workspace,
-    parallelism: config.parallelism,
-    fineTunes,
-    servers,
+    file: stackFile,
+    path: "tuneform:models",
+    message: `${pattern} matches no file`,
+    hint: "add a model file, see models/spam-triage.yaml",
   };
 }
 
-type Planned = { plan: FineTunePlan } | { problems: Problem[]; isData: boolean };
+/** All problems together, under the exit code of the first kind that has one. */
+function throwAny(kinds: { problems: Problem[]; exitCode: number }[]): void {
+  const [first] = kinds.filter(({ problems }) => problems.length > 0);
+  if (first === undefined) return;
+  throw new InvalidInput(
+    kinds.flatMap(({ problems }) => problems),
+    first.exitCode,
+  );
+}
 
-async function planModel(
-  model: ModelFile,
-  root: string,
+/** What all fine-tunes of a plan share: files that are read once, facts that are looked up once. */
+interface Shared {
+  workspace: string;
+  config: StackConfig;
+  machine: MachineFacts;
+  data: DataFiles;
+  baseFolder: (folder: string) => BaseFolder | string;
+  speeds: Map<string, Speed>;
+}
+
+function planAll(
+  { root, config }: LoadOptions,
+  files: readonly string[],
   workspace: string,
-  config: StackConfig,
   machine: MachineFacts,
-): Promise<Planned> {
-  const base = resolveModelBase(model, config);
-  const data = await readData(model, root);
-  const problems = [
-    ...("problems" in base ? base.problems : []),
-    ...("problems" in data ? data.problems : []),
-  ];
-  if ("problems" in base || "problems" in data) return { problems, isData: !("problems" in base) };
-  const tooLong = contextProblem(model, base.resolved);
-  if (tooLong !== undefined) return { problems: [tooLong], isData: false };
-  const { name } = model.spec;
-  const plan = planFineTune(model.spec, {
-    base: base.resolved,
-    data: data.facts,
-    memoryBytes: machine.memoryBytes,
-    speed: lastSpeed(workspace, base.resolved.base.id) ?? {
-      source: "probe",
-      flopsPerSecond: machine.flopsPerSecond(),
+): { planned: Planned[]; problems: Problem[]; dataProblems: Problem[] } {
+  const { models, problems } = readModelFiles(root, files);
+  const folders = new Map<string, BaseFolder | string>();
+  const shared: Shared = {
+    workspace,
+    config,
+    machine,
+    data: new DataFiles(root, models),
+    baseFolder(folder) {
+      const found = folders.get(folder) ?? readBaseFolder(folder);
+      folders.set(folder, found);
+      return found;
     },
+    speeds: lastSpeeds(workspace),
+  };
+  const planned: Planned[] = [];
+  const dataProblems: Problem[] = [];
+  for (const model of models) {
+    const base = resolveModelBase(model, shared);
+    const data = shared.data.read(model);
+    if ("problems" in base) problems.push(...base.problems);
+    if ("problems" in data) dataProblems.push(...data.problems);
+    if ("problems" in base || "problems" in data) continue;
+    planned.push({ model, plan: planModel(model, base.resolved, data.facts, shared) });
+  }
+  return { planned, problems, dataProblems };
+}
+
+function planModel(
+  { spec }: ModelFile,
+  base: ResolvedBase,
+  data: Parameters<typeof planFineTune>[1]["data"],
+  { workspace, machine, speeds }: Shared,
+): FineTunePlan {
+  return planFineTune(spec, {
+    base,
+    data,
+    memoryBytes: machine.memoryBytes,
+    speed: speeds.get(base.base.id) ?? { source: "probe", flopsPerSecond: machine.flopsPerSecond() },
     runState: (runId) => runState(workspace, runId),
-    current: currentRun(workspace, name),
+    verdictOf: (runId) => verdictOf(workspace, runId),
+    current: currentRun(workspace, spec.name),
   });
-  return { plan };
 }
 
 function resolveModelBase(
   model: ModelFile,
-  config: StackConfig,
+  { config, baseFolder }: Shared,
 ): { resolved: ResolvedBase } | { problems: Problem[] } {
-  const { spec, file, lineOf } = model;
+  const { spec } = model;
   const folder =
     typeof spec.base === "object" && "folder" in spec.base
-      ? readBaseFolder(path.resolve(model.folder, spec.base.folder))
+      ? baseFolder(path.resolve(model.folder, spec.base.folder))
       : null;
-  const resolution =
-    typeof folder === "string"
-      ? { problem: { path: "base.folder", message: folder } }
-      : resolveBase(spec, config.weights, folder);
-  if ("resolved" in resolution) return resolution;
-  const line = lineOf(resolution.problem.path ?? "base");
-  return { problems: [{ file, ...(line === undefined ? {} : { line }), ...resolution.problem }] };
+  if (typeof folder === "string") return { problems: [modelProblem(model, "base.folder", folder)] };
+  const resolution = resolveBase(spec, config.weights, folder);
+  if ("problem" in resolution) {
+    const { path: field = "base", message, hint } = resolution.problem;
+    return { problems: [modelProblem(model, field, message, hint)] };
+  }
+  const problems = beyondBase(model, resolution.resolved);
+  return problems.length > 0 ? { problems } : resolution;
 }
 
-function contextProblem(
-  { spec, file, lineOf }: ModelFile,
-  { context, base }: ResolvedBase,
-): Problem | undefined {
-  if (context === null) return undefined;
-  const [where, length] =
-    spec.train.maxLength > context
-      ? ["train.maxLength", spec.train.maxLength]
-      : ["serve.maxLength", spec.serve.maxLength ?? 0];
-  if (length <= context) return undefined;
-  const line = lineOf(where);
-  return {
-    file,
-    path: where,
-    ...(line === undefined ? {} : { line }),
-    message: `${length} tokens are more than the context of ${base.id}`,
-    hint: `at most ${context}`,
-  };
+/** Settings that ask for more than the base has. */
+function beyondBase(model: ModelFile, { context, architecture, base }: ResolvedBase): Problem[] {
+  const { train, serve } = model.spec;
+  const check = (field: string, set: number | null, limit: number | undefined, unit: string) =>
+    set === null || limit === undefined || set <= limit
+      ? []
+      : [modelProblem(model, field, `${set} ${unit} of ${base.id}`, `at most ${limit}`)];
+  const tokens = "tokens are more than the context";
+  return [
+    ...check("train.maxLength", train.maxLength, context ?? undefined, tokens),
+    ...check("serve.maxLength", serve.maxLength, context ?? undefined, tokens),
+    ...check("train.lastLayers", train.lastLayers, architecture?.layers, "layers are more than those"),
+  ];
 }

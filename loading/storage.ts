@@ -1,38 +1,52 @@
-import { adapterParameters, parameterCount } from "../core/catalog/base-models.ts";
-import { baseModel } from "../core/catalog/base-models.ts";
+import fs from "node:fs";
+import path from "node:path";
+import { adapterParameters, baseModel, parameterCount } from "../core/catalog/base-models.ts";
+import { gigabytes } from "../core/plan/describe.ts";
 import type { FineTunePlan } from "../core/plan/plan.ts";
 import type { Problem } from "../core/spec/problems.ts";
 import type { MachineFacts } from "./machine.ts";
 
-/** Does what the plan writes fit on the disk? Asked before anything is written. */
+/** Can the workspace be written, and does what the plan writes fit? Asked before anything is written. */
 export function storageProblems(
   plans: readonly FineTunePlan[],
   workspace: string,
   machine: MachineFacts,
   stackFile: string,
 ): Problem[] {
-  const needed = plans
-    .filter((plan) => plan.state !== "reused")
-    .reduce((sum, plan) => sum + bytesOf(plan), 0);
-  if (needed <= machine.freeDiskBytes) return [];
-  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
-  return [
-    {
-      file: stackFile,
-      path: "tuneform:workspace",
-      message: `the plan writes up to ${gigabytes(needed)}, but ${workspace} has ${gigabytes(machine.freeDiskBytes)} free`,
-      hint: "free some space, or set tuneform:workspace to a folder on another disk",
-    },
+  const problem = (message: string, hint: string): Problem[] => [
+    { file: stackFile, path: "tuneform:workspace", message, hint },
   ];
-}
-
-/** Base weights in 16 bit, three checkpoints (12 bytes a trained parameter), the adapter, and the data. */
-function bytesOf(plan: FineTunePlan): number {
-  const architecture = baseModel(plan.run.base.id)?.architecture;
-  const data = 50e6;
-  if (architecture === undefined) return data;
-  const { rank, targets, lastLayers } = plan.run.train;
-  return (
-    2 * parameterCount(architecture) + 40 * adapterParameters(architecture, rank, targets, lastLayers) + data
+  let existing = workspace;
+  while (!fs.existsSync(existing)) existing = path.dirname(existing);
+  if (!fs.statSync(existing).isDirectory())
+    return problem(`${existing} is a file, not a folder`, "name a folder; it is made if it is not there");
+  try {
+    fs.accessSync(existing, fs.constants.W_OK);
+  } catch {
+    return problem(`${existing} is not writable`, "name a folder that this user may write");
+  }
+  const needed = bytesOf(plans.filter((plan) => plan.state !== "reused"));
+  if (needed <= machine.freeDiskBytes) return [];
+  return problem(
+    `the plan writes up to ${gigabytes(needed)}, but ${workspace} has ${gigabytes(machine.freeDiskBytes)} free`,
+    "free some space, or set tuneform:workspace to a folder on another disk",
   );
 }
+
+const DATA_BYTES = 50e6; // of one fine-tune: its rows, reports and logs, with room
+
+/** Every base once in 16 bit; of each fine-tune three checkpoints (12 bytes a trained parameter), the adapter, and the data. */
+function bytesOf(plans: readonly FineTunePlan[]): number {
+  const bases = new Map(plans.map((plan) => [plan.run.base.id, architectureOf(plan)]));
+  const weights = [...bases.values()].map((a) => (a === undefined ? 0 : 2 * parameterCount(a)));
+  const runs = plans.map((plan) => {
+    const architecture = architectureOf(plan);
+    if (architecture === undefined) return DATA_BYTES;
+    const { rank, targets, lastLayers } = plan.run.train;
+    return DATA_BYTES + 40 * adapterParameters(architecture, rank, targets, lastLayers);
+  });
+  return [...weights, ...runs].reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** Unknown for a base in a folder, which is not copied, and for hub models outside the catalog. */
+const architectureOf = (plan: FineTunePlan) => baseModel(plan.run.base.id)?.architecture;

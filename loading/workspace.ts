@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import path from "node:path";
+import type { FormerVerdict } from "../core/plan/plan.ts";
 import type { Speed } from "../core/plan/time.ts";
 
 function readJson<T>(file: string): T | undefined {
@@ -22,17 +23,24 @@ export function currentRun(workspace: string, name: string): string | null {
   return readJson<{ runId: string }>(path.join(workspace, "registry", name, "current.json"))?.runId ?? null;
 }
 
-/** Tokens per second of the newest finished training on this base here. */
-export function lastSpeed(workspace: string, baseId: string): Speed | undefined {
+/** What the gate said of a run, if it has judged it. */
+export function verdictOf(workspace: string, runId: string): FormerVerdict | null {
+  return readJson<FormerVerdict>(path.join(workspace, "runs", runId, "verdict.json")) ?? null;
+}
+
+/** By base id: tokens per second of the newest finished training here. */
+export function lastSpeeds(workspace: string): Map<string, Speed> {
   const runs = path.join(workspace, "runs");
-  const ids = fs.existsSync(runs) ? fs.readdirSync(runs) : [];
-  const speeds = ids.flatMap((id) => {
+  const finished = (fs.existsSync(runs) ? fs.readdirSync(runs) : []).flatMap((id) => {
     const file = path.join(runs, id, "training.json");
     const training = readJson<{ tokensPerSecond: number }>(file);
-    const run = readJson<{ base: { id: string } }>(path.join(runs, id, "run.json"));
-    if (training === undefined || run?.base.id !== baseId || !(training.tokensPerSecond > 0)) return [];
-    return [{ finished: fs.statSync(file).mtimeMs, tokensPerSecond: training.tokensPerSecond }];
+    const base = readJson<{ base: { id: string } }>(path.join(runs, id, "run.json"))?.base.id;
+    if (training === undefined || base === undefined || !(training.tokensPerSecond > 0)) return [];
+    return [{ base, at: fs.statSync(file).mtimeMs, tokensPerSecond: training.tokensPerSecond }];
   });
-  const [newest] = speeds.sort((a, b) => b.finished - a.finished);
-  return newest === undefined ? undefined : { source: "last run", tokensPerSecond: newest.tokensPerSecond };
+  return new Map(
+    finished
+      .sort((a, b) => a.at - b.at)
+      .map(({ base, tokensPerSecond }) => [base, { source: "last run", tokensPerSecond }]),
+  );
 }

@@ -22,12 +22,18 @@ export interface Case {
   model?: string | Buffer;
   /** Content of data/rows.jsonl; null: no such file. */
   data?: string | Buffer | null;
+  /** Further files, by their paths in the project. */
+  more?: Record<string, string>;
   stack?: Record<string, string>;
   machine?: Partial<MachineFacts>;
   /** What the message must say. */
   says: RegExp;
   code: number;
 }
+const grown = (name: string) => {
+  const before = String.fromCharCode(name.charCodeAt(0) - 1);
+  return `${name}: &${name} [${Array(10).fill(`*${before}`).join(", ")}]`;
+};
 export const replaced = (from: string, to: string) => good.replace(from, to);
 
 export const specCases: Case[] = [
@@ -45,7 +51,12 @@ export const specCases: Case[] = [
     code: 2,
   },
   { what: "an empty file", model: "", says: /triage\.yaml: is empty/, code: 2 },
-  { what: "a list instead of a map", model: "- a\n- b\n", says: /triage\.yaml.*expected object/, code: 2 },
+  {
+    what: "a list instead of a map",
+    model: "- a\n- b\n",
+    says: /triage\.yaml: must be a block of keys/,
+    code: 2,
+  },
   {
     what: "a UTF-16 file",
     model: Buffer.from(`\uFEFF${good}`, "utf16le"),
@@ -103,8 +114,8 @@ export const specCases: Case[] = [
   },
   {
     what: "a base whose hub revision nobody verified",
-    model: replaced("smollm2-135m", "gemma-2-9b"),
-    says: /base: gemma-2-9b has no verified hub revision.*pin one/,
+    model: replaced("smollm2-135m", "stablelm-2-1.6b"),
+    says: /base: stablelm-2-1\.6b has no verified hub revision.*pin one/,
     code: 2,
   },
   {
@@ -114,111 +125,63 @@ export const specCases: Case[] = [
     code: 2,
   },
   {
-    what: "a rank below one",
-    model: replaced("rank: 8", "rank: -8"),
-    says: /triage\.yaml:9 train\.rank: .*\(is -8\)/,
+    what: "an alias without its anchor",
+    model: replaced("name: triage", "name: *other"),
+    says: /triage\.yaml:1: not YAML: Unresolved alias/,
     code: 2,
   },
   {
-    what: "a rank that is no whole number",
-    model: replaced("rank: 8", "rank: 8.5"),
-    says: /train\.rank/,
+    what: "aliases that grow without bound",
+    model: ["a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]", ..."bcdef".split("").map(grown)].join("\n"),
+    says: /triage\.yaml:2: not YAML: Excessive alias count/,
     code: 2,
   },
   {
-    what: "a rank beyond what can be served",
-    model: replaced("rank: 8", "rank: 1024"),
-    says: /train\.rank: .*512/,
+    what: "a tag that means nothing here",
+    model: replaced("name: triage", "name: !secret triage"),
+    says: /triage\.yaml:1: not YAML: Unresolved tag: !secret/,
     code: 2,
   },
   {
-    what: "a word where a number belongs",
-    model: replaced("rank: 8", "rank: high"),
-    says: /train\.rank: .*"high"/,
+    what: "a key that is no text",
+    model: `${good}? { a: b }\n: 2\n`,
+    says: /triage\.yaml:10: not YAML: a key has to be text/,
     code: 2,
   },
   {
-    what: "a learning rate of zero",
-    model: replaced("rank: 8", "learningRate: 0"),
-    says: /train\.learningRate/,
+    what: "two documents in one file",
+    model: `${good}---\n${good}`,
+    says: /triage\.yaml:10: not YAML: a second document/,
     code: 2,
   },
   {
-    what: "an unknown method",
-    model: replaced("rank: 8", "method: dora"),
-    says: /train\.method: .*"dora"/,
+    what: "a key in the wrong section, with the right one",
+    model: `${good}maxRows: 100\n`,
+    says: /triage\.yaml:10 maxRows: is not a known key → maxRows belongs under data/,
     code: 2,
   },
   {
-    what: "a length beyond the model's context",
-    model: replaced("rank: 8", "maxLength: 9000"),
-    says: /triage\.yaml:9 train\.maxLength: 9000 tokens are more than the context of smollm2-135m → at most 8192/,
+    what: "an unknown key of a source",
+    model: replaced("rows.jsonl }", "rows.jsonl, splt: train }"),
+    says: /triage\.yaml:5 data\.source\.splt: is not a known key → did you mean split\?/,
     code: 2,
   },
   {
-    what: "a classification without labels",
-    model: replaced("  labels: [spam, ham]\n", ""),
-    says: /data\.labels: a classification has to declare its labels/,
+    what: "a source that is only a path",
+    model: replaced("{ file: ../data/rows.jsonl }", "../data/rows.jsonl"),
+    says: /data\.source: has none of the allowed forms.*write \{file: path\}/,
     code: 2,
   },
   {
-    what: "a single label",
-    model: replaced("[spam, ham]", "[spam]"),
-    says: /data\.labels: must name at least two/,
+    what: "a package that would leave node_modules",
+    model: replaced("{ file: ../data/rows.jsonl }", "{ package: ../etc, file: passwd }"),
+    says: /data\.source\.package: must be the name of an npm package/,
     code: 2,
   },
   {
-    what: "a label twice",
-    model: replaced("[spam, ham]", "[spam, spam]"),
-    says: /data\.labels: spam stands there twice/,
-    code: 2,
-  },
-  {
-    what: "labels for a generation",
-    model: replaced("classification", "generation"),
-    says: /data\.labels: labels are for task classification/,
-    code: 2,
-  },
-  {
-    what: "a metric that does not measure the task",
-    model: `${good}evaluate: { metric: rouge-l }\n`,
-    says: /evaluate\.metric: rouge-l does not measure a classification; one of accuracy, macro-f1/,
-    code: 2,
-  },
-  {
-    what: "a JSON schema outside extraction",
-    model: `${good}evaluate: { jsonSchema: {} }\n`,
-    says: /evaluate\.jsonSchema: a JSON schema is for task extraction/,
-    code: 2,
-  },
-  {
-    what: "no field for the answer",
-    model: replaced(", answer: label", ""),
-    says: /data\.fields\.answer: format fields needs to know/,
-    code: 2,
-  },
-  {
-    what: "nothing left to train on",
-    model: replaced("  labels", "  split: { validation: 0.5, test: 0.5 }\n  labels"),
-    says: /data\.split: validation and test take 90 %/,
-    code: 2,
-  },
-  {
-    what: "a share above one",
-    model: replaced("  labels", "  split: { test: 20 }\n  labels"),
-    says: /data\.split\.test: .*\(is 20\)/,
-    code: 2,
-  },
-  {
-    what: "a gate margin below zero",
-    model: `${good}gate: { minImprovement: -1 }\n`,
-    says: /gate\.minImprovement/,
-    code: 2,
-  },
-  {
-    what: "a format nobody knows",
-    model: replaced("  labels", "  format: parquet\n  labels"),
-    says: /data\.format: .*"parquet"/,
+    what: "a package file that would leave its package",
+    model: replaced("{ file: ../data/rows.jsonl }", "{ package: yaml, file: ../../x }"),
+    says: /data\.source\.file: must stay inside the package/,
     code: 2,
   },
 ];

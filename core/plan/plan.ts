@@ -2,19 +2,30 @@ import type { FineTuneSpec } from "../spec/fine-tune.ts";
 import type { RunFile, ServerFile } from "../spec/run-file.ts";
 import type { StackConfig } from "../spec/stack.ts";
 import { adviceFor } from "./advice.ts";
-import { dataDigest, evaluationDigestOf, runIdOf } from "./digest.ts";
+import { canonicalJson, dataDigest, evaluationDigestOf, rowsDigest, runIdOf } from "./digest.ts";
 import { trainingMemory, type MemoryPlan } from "./memory.ts";
 import { resolveEvaluation, resolveTraining, type ResolvedBase } from "./resolve.ts";
 import { expectedTime, type Duration, type Speed } from "./time.ts";
 
+type DeclaredSplit = RunFile["data"]["sources"][number]["split"];
+
 /** What reading the data of a fine-tune found. Tokens are estimated from characters. */
 export interface DataFacts {
   sources: RunFile["data"]["sources"];
-  rows: number;
-  /** Of all rows together, prompts and answers. */
-  tokens: number;
+  /** Rows and tokens (prompts and answers) of the sources of each declared split, after `maxRows`. */
+  bySplit: Record<DeclaredSplit, { rows: number; tokens: number }>;
   longestRowTokens: number;
   longestAnswerTokens: number;
+}
+
+/** A verdict that the workspace holds. */
+export interface FormerVerdict {
+  decision: "promoted" | "rejected" | "undecidable";
+  reason: string;
+  /** Run that it was compared with besides the base. */
+  incumbent: string | null;
+  /** Evaluate and gate settings that it was decided with. */
+  settings: unknown;
 }
 
 /** What the planner knows of the world; it does no I/O itself. */
@@ -25,6 +36,7 @@ export interface Facts {
   speed: Speed;
   /** State of a run in the workspace. */
   runState: (runId: string) => "new" | "resumes" | "reused";
+  verdictOf: (runId: string) => FormerVerdict | null;
   /** Run that serves under this name today. */
   current: string | null;
 }
@@ -75,17 +87,15 @@ export interface StackPlan {
 /** Plan one fine-tune. Pure: same spec and facts, same plan. */
 export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
   const { base, architecture } = facts.base;
-  const { longestRowTokens, longestAnswerTokens, rows, tokens } = facts.data;
+  const { longestRowTokens, longestAnswerTokens } = facts.data;
   const memoryOf = (train: RunFile["train"]) =>
     architecture === null ? null : trainingMemory(architecture, train, longestRowTokens, longestAnswerTokens);
   const train = resolveTraining(spec, facts.memoryBytes, (candidate) => memoryOf(candidate)?.peakBytes ?? 0);
   const data = resolveData(spec, facts.data.sources);
   const evaluate = resolveEvaluation(spec);
-  const runId = runIdOf(base, data.digest, train);
-  const serve = {
-    dtype: evaluate.dtype,
-    maxLength: spec.serve.maxLength ?? Math.min(2048, facts.base.context ?? 2048),
-  };
+  const runId = runIdOf(base, rowsDigest(data), train);
+  const longest = Math.min(Math.max(2048, train.maxLength), facts.base.context ?? Infinity);
+  const serve = { dtype: evaluate.dtype, maxLength: spec.serve.maxLength ?? longest };
   const run: RunFile = {
     schemaVersion: 1,
     runId,
@@ -98,13 +108,16 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
     gate: spec.gate,
     serve,
   };
-  const trainShare = Math.max(0, 1 - spec.data.split.validation - spec.data.split.test);
+  const { all, training, test } = splitsOf(facts.data, spec.data.split);
   const work = {
-    trainTokens: tokens * trainShare,
-    testTokens: tokens * spec.data.split.test,
-    rowTokens: tokens / Math.max(1, rows),
+    trainTokens: training.tokens,
+    testTokens: test.tokens,
+    rowTokens: all.tokens / Math.max(1, all.rows),
   };
+  const seconds = architecture === null ? null : expectedTime(architecture, train, work, facts.speed);
   const state = facts.runState(runId);
+  const verdict = state === "reused" ? facts.verdictOf(runId) : null;
+  const { why, isRefused } = outlookOf(state, verdict, run, facts.current);
   return {
     name: spec.name,
     description: spec.description,
@@ -112,16 +125,33 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
     runId,
     evaluationDigest: evaluationDigestOf(run),
     state,
-    why: whyOf(state, facts.current),
+    why,
     run,
-    rows,
+    rows: all.rows,
     tokens: Math.round(work.trainTokens),
-    steps: Math.ceil((Math.ceil(rows * trainShare) / spec.train.effectiveBatch) * spec.train.epochs),
+    steps: Math.ceil((Math.ceil(training.rows) / spec.train.effectiveBatch) * spec.train.epochs),
     memory: memoryOf(train),
-    seconds: architecture === null ? null : expectedTime(architecture, train, work, facts.speed),
+    seconds,
     speedSource: facts.speed.source,
-    serving: servingOf(spec.name, runId, base.id, facts.current),
-    advice: adviceFor(spec, rows),
+    serving: servingOf(spec.name, runId, base.id, facts.current, isRefused),
+    advice: adviceFor(
+      spec,
+      { rows: all.rows, testRows: Math.round(test.rows), longestRowTokens },
+      serve.maxLength,
+      seconds,
+    ),
+  };
+}
+
+/** What is trained on and tested on: declared splits, and shares of the rows that a hash divides. */
+function splitsOf({ bySplit }: DataFacts, { validation, test }: FineTuneSpec["data"]["split"]) {
+  const share = Math.max(0, 1 - validation - test);
+  const sum = (of: (part: "rows" | "tokens") => number) => ({ rows: of("rows"), tokens: of("tokens") });
+  const parts = Object.values(bySplit);
+  return {
+    all: sum((part) => parts.reduce((total, split) => total + split[part], 0)),
+    training: sum((part) => bySplit.train[part] + bySplit.all[part] * share),
+    test: sum((part) => bySplit.test[part] + bySplit.all[part] * test),
   };
 }
 
@@ -131,10 +161,27 @@ function resolveData(spec: FineTuneSpec, sources: RunFile["data"]["sources"]): R
   return { ...data, digest: dataDigest(data) };
 }
 
-function whyOf(state: FineTunePlan["state"], current: string | null): string {
-  if (state === "reused") return "base, data and training settings are those of a finished run";
-  if (state === "resumes") return "an earlier update was interrupted; it goes on from its checkpoint";
-  return current === null ? "no run of this name serves yet" : "base, data or training settings changed";
+/** Why a run is new or not, and whether the gate is known to refuse it again. */
+function outlookOf(
+  state: FineTunePlan["state"],
+  verdict: FormerVerdict | null,
+  run: RunFile,
+  current: string | null,
+): { why: string; isRefused: boolean } {
+  const outlook = (why: string, isRefused = false) => ({ why, isRefused });
+  if (state === "resumes")
+    return outlook("an earlier update was interrupted; it goes on from its checkpoint");
+  if (state === "new")
+    return outlook(
+      current === null ? "no run of this name serves yet" : "base, data or training settings changed",
+    );
+  if (verdict === null) return outlook("it is trained already and not judged yet");
+  const settings = { evaluate: run.evaluate, gate: run.gate };
+  const isSame = canonicalJson(verdict.settings) === canonicalJson(settings);
+  if (!isSame) return outlook("it is trained already; evaluation or gate changed, so it is judged again");
+  if (verdict.decision !== "promoted" && verdict.incumbent === current)
+    return outlook(`it is trained already and was ${verdict.decision}: ${verdict.reason}`, true);
+  return outlook("base, data and training settings are those of a finished run");
 }
 
 function servingOf(
@@ -142,9 +189,10 @@ function servingOf(
   runId: string,
   baseId: string,
   current: string | null,
+  isRefused: boolean,
 ): FineTunePlan["serving"] {
   const from = current === null ? null : `${name}-${current}`;
-  const change = current === null ? "new" : current === runId ? "none" : "moves";
+  const change = isRefused || current === runId ? "none" : current === null ? "new" : "moves";
   return { server: serverKey(baseId), alias: name, modelId: `${name}-${runId}`, change, from };
 }
 

@@ -67,17 +67,16 @@ function resolveCatalog(id: string, weights: StackConfig["weights"]): Resolution
       },
     };
   const { hubId, revision, licence, architecture, context } = entry;
-  const common = { id, hubId, revision, licence };
-  if (weights === "package" && entry.package !== undefined)
-    return {
-      resolved: {
-        base: { ...common, weights: { kind: "package", ...entry.package } },
-        architecture,
-        context,
-      },
-    };
-  if (revision !== null)
-    return { resolved: { base: { ...common, weights: { kind: "hub" } }, architecture, context } };
+  const common = { id, hubId, licence };
+  if (weights === "package" && entry.package !== undefined) {
+    // No revision: nobody says that the package's weights are those of a certain commit.
+    const base: Base = { ...common, revision: null, weights: { kind: "package", ...entry.package } };
+    return { resolved: { base, architecture, context } };
+  }
+  if (revision !== null) {
+    const base: Base = { ...common, revision, weights: { kind: "hub" } };
+    return { resolved: { base, architecture, context } };
+  }
   return {
     problem: {
       path: "base",

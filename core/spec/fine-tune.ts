@@ -1,12 +1,28 @@
 import { z } from "zod";
+import { crossFieldRules } from "./fine-tune-rules.ts";
 import { METRICS } from "./run-file.ts";
 
 /**
  * A model file: one declared fine-tune. Every default is here and nowhere else; descriptions become
  * schema/fine-tune.schema.json, which editors show.
  */
-const share = (what: string) => z.number().min(0).max(1).describe(what);
+const share = (what: string) => z.number().min(0).max(1).describe(`share 0..1: ${what}`);
 const count = (what: string) => z.number().int().positive().describe(what);
+/** May be left out; the description moves to where editors look for it. */
+const orNull = <T extends z.ZodType>(schema: T) =>
+  schema
+    .nullable()
+    .default(null)
+    .describe(schema.description ?? "");
+/** numpy, which transformers seeds too, takes no other. */
+const seed = (what: string) =>
+  z
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** 32 - 1)
+    .default(42)
+    .describe(what);
 
 const name = z
   .string()
@@ -21,15 +37,19 @@ const base = z
     z.string().describe("id of the catalog, for example smollm2-135m"),
     z
       .strictObject({
-        hub: z.string().regex(/^[\w.-]+\/[\w.-]+$/, "must look like owner/name"),
+        hub: z
+          .string()
+          .regex(/^[\w.-]+\/[\w.-]+$/, "must look like owner/name")
+          .describe("owner/name on the hub"),
         revision: z
           .string()
-          .regex(/^[0-9a-f]{40}$/, "must be a commit hash of 40 hex digits: a branch can move"),
+          .regex(/^[0-9a-f]{40}$/, "must be a commit hash of 40 hex digits: a branch can move")
+          .describe("commit hash of 40 hex digits"),
       })
       .describe("any model of the Hugging Face hub, pinned"),
     z
-      .strictObject({ folder: z.string() })
-      .describe("a local folder in Hugging Face layout, relative to this file"),
+      .strictObject({ folder: z.string().min(1).describe("relative to this file") })
+      .describe("a local folder in Hugging Face layout"),
   ])
   .describe("the base model");
 
@@ -38,10 +58,17 @@ const sourceSplit = z
   .default("all")
   .describe("`all`: rows are split by a hash of their group; else every row belongs to that split");
 const source = z.union([
-  z.strictObject({ file: z.string().describe("relative to this file"), split: sourceSplit }),
+  z.strictObject({ file: z.string().min(1).describe("relative to this file"), split: sourceSplit }),
   z.strictObject({
-    package: z.string().describe("an npm package of this project"),
-    file: z.string().describe("inside the package"),
+    package: z
+      .string()
+      .regex(/^(@[\w.-]+\/)?\w[\w.-]*$/, "must be the name of an npm package")
+      .describe("an npm package of this project"),
+    file: z
+      .string()
+      .min(1)
+      .refine((file) => !file.split("/").includes(".."), "must stay inside the package")
+      .describe("inside the package"),
     split: sourceSplit,
   }),
 ]);
@@ -62,9 +89,9 @@ const fields = z
 
 const thresholds = z
   .strictObject({
-    minTrainRows: count("fewer is an error").default(50),
-    minTestRows: count("fewer is an error").default(20),
-    maxNearDuplicateShare: share("more is a warning").default(0.1),
+    minTrainRows: count("rows; fewer is an error").default(50),
+    minTestRows: count("rows; fewer is an error").default(20),
+    maxNearDuplicateShare: share("rows that are nearly another one: more is a warning").default(0.1),
     maxLabelConflictShare: share("same prompt, different label: more is a warning").default(0.02),
     maxLabelImbalance: z
       .number()
@@ -73,14 +100,26 @@ const thresholds = z
       .describe("most frequent label ÷ least frequent; more is a warning"),
     maxTruncatedShare: share("rows longer than train.maxLength: more is a warning").default(0.05),
     maxRefusalShare: share("answers such as `as an AI`: more is a warning").default(0.01),
-    personalData: z.enum(["ignore", "warn", "error"]).default("warn"),
-    secrets: z.enum(["ignore", "warn", "error"]).default("warn"),
+    personalData: z.enum(["ignore", "warn", "error"]).default("warn").describe("what finding some leads to"),
+    secrets: z
+      .enum(["ignore", "warn", "error"])
+      .default("warn")
+      .describe("what finding keys or passwords leads to"),
   })
-  .prefault({});
+  .prefault({})
+  .describe("when a finding about the data becomes a warning or an error");
+
+const label = z
+  .string()
+  .min(1, "must not be empty")
+  .refine((text) => text === text.trim(), "must not begin or end with white space");
 
 const data = z.strictObject({
-  source: z.union([source, z.array(source).min(1)]).describe("where the rows are"),
-  format: z.enum(["fields", "alpaca", "chat", "sharegpt", "prompt-completion", "csv"]).default("fields"),
+  source: z.union([source, z.array(source).min(1, "must name at least one")]).describe("where the rows are"),
+  format: z
+    .enum(["fields", "alpaca", "chat", "sharegpt", "prompt-completion", "csv"])
+    .default("fields")
+    .describe("what a row looks like: see docs/spec.md"),
   fields,
   systemPrompt: z
     .string()
@@ -88,15 +127,21 @@ const data = z.strictObject({
     .nullable()
     .default(null)
     .describe("sent before every question; applications send it too"),
-  labels: z.array(z.string().min(1)).min(2, "must name at least two labels").nullable().default(null),
+  labels: z
+    .array(label)
+    .min(2, "must name at least two labels")
+    .nullable()
+    .default(null)
+    .describe("the closed set of answers of a classification"),
   split: z
     .strictObject({
-      validation: share("of the groups").default(0.1),
-      test: share("of the groups").default(0.2),
+      validation: share("of the groups, to notice overfitting").default(0.1),
+      test: share("of the groups, for the gate").default(0.2),
       seed: z.string().default("tuneform").describe("another seed is another split"),
     })
-    .prefault({}),
-  maxRows: count("take this many rows, by hash order").nullable().default(null),
+    .prefault({})
+    .describe("how rows of sources with split `all` are divided; the rest is trained on"),
+  maxRows: orNull(count("take this many rows, by hash order; null: all")),
   thresholds,
 });
 
@@ -107,25 +152,32 @@ const train = z
       .default("auto")
       .describe("auto: 16-bit LoRA where it fits, else QLoRA"),
     rank: count("of the adapter matrices").max(512).default(16),
-    alpha: count("scale of the adapter is alpha ÷ rank; default 2 × rank").nullable().default(null),
+    alpha: orNull(count("scale of the adapter is alpha ÷ rank; null: 2 × rank")),
     dropout: share("of the adapter's inputs").default(0),
-    targets: z.enum(["all-linear", "attention"]).default("all-linear"),
+    targets: z
+      .enum(["all-linear", "attention"])
+      .default("all-linear")
+      .describe("which matrices get an adapter"),
     rslora: z.boolean().default(false).describe("scale by alpha ÷ √rank"),
-    lastLayers: count("adapt only the last n layers").nullable().default(null),
-    epochs: z.number().positive().max(100).default(3),
-    learningRate: z.number().positive().max(1).default(2e-4),
-    scheduler: z.enum(["cosine", "linear", "constant"]).default("cosine"),
-    warmup: share("of all steps").default(0.05),
-    weightDecay: z.number().min(0).default(0.01),
-    maxGradNorm: z.number().positive().default(1),
+    lastLayers: orNull(count("adapt only the last n layers; null: all")),
+    epochs: z.number().positive().max(100).default(3).describe("passes over the training rows"),
+    learningRate: z.number().positive().max(1).default(2e-4).describe("at its peak"),
+    scheduler: z
+      .enum(["cosine", "linear", "constant"])
+      .default("cosine")
+      .describe("course of the learning rate"),
+    warmup: share("of all steps, over which the learning rate rises").default(0.05),
+    weightDecay: z.number().min(0).default(0.01).describe("of AdamW"),
+    maxGradNorm: z.number().positive().default(1).describe("longer gradients are cut to this length"),
     effectiveBatch: count("sequences an optimizer step").default(16),
-    maxLength: count("tokens of a row").default(1024),
-    seed: z.number().int().default(42),
+    maxLength: count("tokens of a row; longer rows are truncated and counted").default(1024),
+    seed: seed("of weights, order and dropout"),
     checkpointEverySteps: count("optimizer steps").default(20),
-    earlyStopPatience: count("validations without improvement; null: never").nullable().default(2),
-    reportTo: z.enum(["none", "wandb", "mlflow"]).default("none"),
+    earlyStopPatience: orNull(count("validations without improvement; null: never")).default(2),
+    reportTo: z.enum(["none", "wandb", "mlflow"]).default("none").describe("where metrics go beside the run"),
   })
-  .prefault({});
+  .prefault({})
+  .describe("how the adapter is trained; the whole section is optional");
 
 const evaluate = z
   .strictObject({
@@ -133,100 +185,74 @@ const evaluate = z
       .enum(METRICS)
       .nullable()
       .default(null)
-      .describe("default by task: accuracy, field-accuracy or rouge-l"),
-    maxRows: count("test rows to score").nullable().default(null),
-    maxNewTokens: count("of a generated answer").nullable().default(null),
+      .describe("what the gate looks at; null: accuracy, field-accuracy or rouge-l, by task"),
+    maxRows: orNull(count("test rows to score; null: all")),
+    maxNewTokens: orNull(count("tokens of a generated answer; null: by task")),
     bootstrapSamples: count("resamples of the paired bootstrap").min(100).default(10_000),
-    confidence: z.number().gt(0.5).lt(1).default(0.95),
-    seed: z.number().int().default(42),
-    jsonSchema: z.record(z.string(), z.unknown()).nullable().default(null).describe("for task extraction"),
+    confidence: z.number().gt(0.5).lt(1).default(0.95).describe("of the interval, 0.5..1"),
+    seed: seed("of the bootstrap"),
+    jsonSchema: z
+      .record(z.string(), z.unknown())
+      .nullable()
+      .default(null)
+      .describe("what an answer of task extraction has to satisfy"),
   })
-  .prefault({});
+  .prefault({})
+  .describe("how base and tuned model are compared");
 
 const gate = z
   .strictObject({
-    minImprovement: z.number().min(0).max(1).default(0.02).describe("over the base, in units of the metric"),
-    maxRegression: z.number().min(0).max(1).default(0.02).describe("under the model that serves today"),
-    minScore: share("absolute floor").nullable().default(null),
+    minImprovement: share("over the base, in units of the metric").default(0.02),
+    maxRegression: share("under the model that serves today, in units of the metric").default(0.02),
+    minScore: orNull(share("absolute floor, in units of the metric; null: none")),
   })
-  .prefault({});
+  .prefault({})
+  .describe("what a run has to reach to be served");
+
+const compute = z
+  .strictObject({
+    maxHours: z.number().positive().nullable().default(null).describe("hours a training may take"),
+    maxUsd: z.number().positive().nullable().default(null).describe("US dollars a training may cost"),
+  })
+  .prefault({})
+  .describe("limits");
+
+const economics = z
+  .strictObject({
+    requestsPerDay: z.number().positive().nullable().default(null).describe("expected"),
+    apiUsdPerMillionTokens: z
+      .number()
+      .positive()
+      .nullable()
+      .default(null)
+      .describe("US dollars, of the API that the fine-tune would replace"),
+  })
+  .prefault({})
+  .describe("what the fine-tune is compared with");
 
 export const fineTuneSchema = z
   .strictObject({
-    name: name.describe("the alias that applications call"),
-    description: z.string().default(""),
-    owner: z.string().default(""),
-    task: z.enum(["classification", "extraction", "generation"]),
+    name: name.describe("the alias that applications call; at most 40 characters"),
+    description: z.string().default("").describe("for people"),
+    owner: z.string().default("").describe("person or team"),
+    task: z.enum(["classification", "extraction", "generation"]).describe("decides metrics and checks"),
     base,
-    data,
+    data: data.describe("the examples"),
     train,
     evaluate,
     gate,
     serve: z
-      .strictObject({ maxLength: count("tokens of prompt and answer").nullable().default(null) })
-      .prefault({}),
-    compute: z
       .strictObject({
-        maxHours: z.number().positive().nullable().default(null),
-        maxUsd: z.number().positive().nullable().default(null),
+        maxLength: orNull(
+          count("tokens of prompt and answer together; null: 2048, or train.maxLength if longer"),
+        ),
       })
-      .prefault({}),
-    economics: z
-      .strictObject({
-        requestsPerDay: z.number().positive().nullable().default(null),
-        apiUsdPerMillionTokens: z.number().positive().nullable().default(null),
-      })
-      .prefault({}),
+      .prefault({})
+      .describe("how it is served"),
+    compute,
+    economics,
   })
   .superRefine(crossFieldRules);
 
 /** A validated model file with every default filled in. */
 export type FineTuneSpec = z.infer<typeof fineTuneSchema>;
-
-const metricsByTask: Record<string, readonly string[]> = {
-  classification: ["accuracy", "macro-f1"],
-  extraction: ["json-valid", "schema-valid", "exact-match", "field-accuracy"],
-  generation: ["rouge-l", "exact-match"],
-};
-
-interface Checked {
-  task: string;
-  data: {
-    labels: string[] | null;
-    format: string;
-    fields: Record<string, string | null>;
-    split: { validation: number; test: number };
-  };
-  evaluate: { metric: string | null; jsonSchema: unknown };
-  serve: { maxLength: number | null };
-  train: { maxLength: number };
-}
-
-/** What no single field can say. */
-function crossFieldRules(spec: Checked, context: z.RefinementCtx): void {
-  const issue = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
-  const { task, data, evaluate } = spec;
-  if (task === "classification" && data.labels === null)
-    issue(["data", "labels"], "a classification has to declare its labels");
-  if (task !== "classification" && data.labels !== null)
-    issue(["data", "labels"], `labels are for task classification, this is ${task}`);
-  const repeated = (data.labels ?? []).filter((label, i, all) => all.indexOf(label) !== i);
-  if (repeated.length > 0) issue(["data", "labels"], `${repeated.join(", ")} stands there twice`);
-  if (["fields", "csv"].includes(data.format))
-    for (const part of ["question", "answer"])
-      if ((data.fields[part] ?? null) === null)
-        issue(["data", "fields", part], `format ${data.format} needs to know which field is the ${part}`);
-  if (data.split.validation + data.split.test >= 0.9)
-    issue(["data", "split"], "validation and test take 90 % or more: too little is left to train on");
-  const metrics = metricsByTask[task] ?? [];
-  if (evaluate.metric !== null && !metrics.includes(evaluate.metric))
-    issue(
-      ["evaluate", "metric"],
-      `${evaluate.metric} does not measure a ${task}; one of ${metrics.join(", ")}`,
-    );
-  if (evaluate.jsonSchema !== null && task !== "extraction")
-    issue(["evaluate", "jsonSchema"], `a JSON schema is for task extraction, this is ${task}`);
-  if (spec.serve.maxLength !== null && spec.serve.maxLength < 32)
-    issue(["serve", "maxLength"], "must leave room for a prompt and an answer: at least 32 tokens");
-  if (spec.train.maxLength < 16) issue(["train", "maxLength"], "must be at least 16 tokens");
-}

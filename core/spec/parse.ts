@@ -1,114 +1,106 @@
-import leven from "leven";
-import { isMap, isPair, isScalar, LineCounter, parseDocument, type Document } from "yaml";
-import { z } from "zod";
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document } from "yaml";
+import { explain } from "./explain.ts";
 import { fineTuneSchema, type FineTuneSpec } from "./fine-tune.ts";
 import type { Problem } from "./problems.ts";
 
 export type Parsed =
   { spec: FineTuneSpec; lineOf: (path: string) => number | undefined } | { problems: Problem[] };
 
+interface Position {
+  line: number;
+  column: number;
+}
+
 /** Text of a model file → spec, or every problem in it with its line. `file` is only for messages. */
 export function parseFineTune(text: string, file: string): Parsed {
   if (text.includes("\u0000")) return { problems: [{ file, line: 1, message: "is binary, not text" }] };
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
-  if (document.errors.length > 0)
+  const positionAt = (offset: number): Position => {
+    const { line, col } = lines.linePos(offset);
+    return { line, column: col };
+  };
+  const read = valueOf(document, positionAt);
+  if ("faults" in read)
     return {
-      problems: document.errors.map((error) => ({
-        file,
-        line: lines.linePos(error.pos[0]).line,
-        message: `not YAML: ${error.message.split("\n")[0] ?? ""}`,
-      })),
+      problems: read.faults.map(({ at, message }) => ({ file, ...at, message: `not YAML: ${message}` })),
     };
-  const lineOf = (path: string) => lineOfPath(document, lines, path === "" ? [] : path.split("."));
-  const value: unknown = document.toJS();
-  if (value === null)
+  if (read.value === null)
     return { problems: [{ file, message: "is empty", hint: "see models/spam-triage.yaml" }] };
-  const result = fineTuneSchema.safeParse(value);
-  if (result.success) return { spec: result.data, lineOf };
-  return { problems: result.error.issues.flatMap((issue) => problemsOf(issue, value, file, lineOf)) };
-}
-
-function problemsOf(
-  issue: z.core.$ZodIssue,
-  value: unknown,
-  file: string,
-  lineOf: (path: string) => number | undefined,
-): Problem[] {
-  const at = issue.path.map(String);
-  const problem = (path: string[], message: string, hint?: string): Problem => {
-    const line = lineOf(path.join("."));
-    return {
+  const positionOf = (path: readonly string[]) => {
+    const offset = offsetOf(document, path);
+    return offset === undefined ? undefined : positionAt(offset);
+  };
+  const result = fineTuneSchema.safeParse(read.value);
+  if (result.success) return { spec: result.data, lineOf: (path) => positionOf(path.split("."))?.line };
+  const problems = result.error.issues.flatMap((issue) => explain(issue, read.value));
+  return {
+    problems: problems.map(({ path, ...rest }) => ({
       file,
       ...(path.length === 0 ? {} : { path: path.join(".") }),
-      ...(line === undefined ? {} : { line }),
-      message,
-      ...(hint === undefined ? {} : { hint }),
-    };
+      ...positionOf(path),
+      ...rest,
+    })),
   };
-  if (issue.code === "unrecognized_keys") {
-    const known = keysAt(at);
-    return issue.keys.map((key) => problem([...at, key], "is not a known key", nearest(key, known)));
+}
+
+interface Fault {
+  at: Position | undefined;
+  message: string;
+}
+
+/** The document as plain values, or what keeps it from being YAML that means one thing only. */
+function valueOf(
+  document: Document.Parsed,
+  positionAt: (offset: number) => Position,
+): { value: unknown } | { faults: Fault[] } {
+  // A warning is, for example, an unknown tag: the value would not be what the file says.
+  const faults: Fault[] = [...document.errors, ...document.warnings].map((error) => ({
+    at: positionAt(error.pos[0]),
+    message:
+      error.code === "MULTIPLE_DOCS"
+        ? "a second document begins here; one fine-tune a file"
+        : (error.message.split("\n")[0] ?? "").replace(/ at line \d+, column \d+:?$/, ""),
+  }));
+  let alias: Position | undefined;
+  visit(document, {
+    Pair(_key, { key }) {
+      if (isScalar(key) || isAlias(key)) return;
+      const start = (key as { range?: [number, number, number] } | null)?.range?.[0];
+      faults.push({
+        at: start === undefined ? undefined : positionAt(start),
+        message: "a key has to be text",
+      });
+    },
+    Alias(_key, { range }) {
+      if (range) alias ??= positionAt(range[0]);
+    },
+  });
+  if (faults.length > 0) return { faults };
+  try {
+    return { value: document.toJS() as unknown };
+  } catch (error) {
+    // Only aliases fail this late: without their anchor, or so many of them that memory would not do.
+    return { faults: [{ at: alias, message: (error as Error).message }] };
   }
-  if (issue.code === "invalid_union") return [unionProblem(issue, value, at, problem)];
-  const set = valueAt(value, at);
-  const shown = set === undefined || issue.code === "custom" ? "" : ` (is ${JSON.stringify(set)})`;
-  return [
-    problem(
-      at,
-      set === undefined && issue.code === "invalid_type" ? "is missing" : `${issue.message}${shown}`,
-    ),
-  ];
 }
 
-/** Of a union's branches, the one that got furthest tells the person most. */
-function unionProblem(
-  issue: z.core.$ZodIssueInvalidUnion,
-  value: unknown,
-  at: string[],
-  problem: (path: string[], message: string) => Problem,
-): Problem {
-  const branches = issue.errors.map((issues) => issues[0]).filter((first) => first !== undefined);
-  const deepest = branches.reduce(
-    (best, branch) => (best === undefined || branch.path.length > best.path.length ? branch : best),
-    undefined as z.core.$ZodIssue | undefined,
-  );
-  const set = valueAt(value, at);
-  if (set === undefined) return problem(at, "is missing");
-  if (deepest === undefined || deepest.path.length === 0)
-    return problem(at, `has none of the allowed forms (is ${JSON.stringify(set)}); see docs/spec.md`);
-  return problem([...at, ...deepest.path.map(String)], deepest.message);
-}
-
-function valueAt(value: unknown, path: string[]): unknown {
-  return path.reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], value);
-}
-
-/** Keys that the schema knows under a path. */
-function keysAt(path: string[]): string[] {
-  let schema: unknown = z.toJSONSchema(fineTuneSchema, { io: "input", unrepresentable: "any" });
-  for (const key of path) schema = (schema as { properties?: Record<string, unknown> }).properties?.[key];
-  return Object.keys((schema as { properties?: object } | undefined)?.properties ?? {});
-}
-
-function nearest(key: string, known: string[]): string | undefined {
-  const [best] = known
-    .map((name) => ({ name, distance: leven(key.toLowerCase(), name.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance);
-  if (best !== undefined && best.distance <= Math.max(2, key.length / 2)) return `did you mean ${best.name}?`;
-  return known.length === 0 ? undefined : `known here: ${known.join(", ")}`;
-}
-
-/** Line of the key at `path`, or of its nearest parent that is there. */
-function lineOfPath(document: Document, lines: LineCounter, path: string[]): number | undefined {
-  for (let depth = path.length; depth > 0; depth -= 1) {
-    const parent: unknown = depth === 1 ? document.contents : document.getIn(path.slice(0, depth - 1), true);
-    if (!isMap(parent)) continue;
-    const pair = parent.items.find(
-      (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === path[depth - 1],
-    );
-    const range = pair !== undefined && isScalar(pair.key) ? pair.key.range : undefined;
-    if (range) return lines.linePos(range[0]).line;
+/** Where the key at `path` stands, or its nearest parent that is there. */
+function offsetOf(document: Document, path: readonly string[]): number | undefined {
+  let node: unknown = document.contents;
+  let found: number | undefined;
+  for (const key of path) {
+    if (isAlias(node)) node = node.resolve(document);
+    if (isMap(node)) {
+      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === key);
+      if (pair === undefined) break;
+      if (isScalar(pair.key) && pair.key.range) found = pair.key.range[0];
+      node = pair.value;
+    } else if (isSeq(node)) {
+      node = node.items[Number(key)];
+      const range = (node as { range?: [number, number, number] | null } | undefined)?.range;
+      if (range) found = range[0];
+    } else break;
   }
-  return undefined;
+  return found;
 }

@@ -8,6 +8,8 @@ export interface Problem {
   path?: string;
   /** 1-based. */
   line?: number;
+  /** 1-based; for editors, not shown in the text. */
+  column?: number;
   /** What was set and why it is wrong. */
   message: string;
   /** What to set instead. */

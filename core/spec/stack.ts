@@ -1,20 +1,26 @@
 import { z } from "zod";
+import { nearest } from "./explain.ts";
 import { InvalidInput, type Problem } from "./problems.ts";
 
-const integerText = (text: string) => z.coerce.number(text).int(text);
+/** The engine keeps every value as text. */
+const integer = (limits: z.ZodNumber) =>
+  z.string().regex(/^\d+$/, "must be a whole number").transform(Number).pipe(limits);
+const folderOrGlob = z.string().min(1, "must not be empty");
 
 /** `tuneform:` keys of Pulumi.<stack>.yaml; the same keys, with descriptions, stand in Pulumi.yaml. */
 const stackSchema = z.strictObject({
   target: z
     .enum(["local"], "`local` is the target that is built; kubernetes and aws come with later releases")
     .default("local"),
-  models: z.string().min(1).default("models/*.yaml"),
-  workspace: z.string().min(1).default(".tuneform/workspace"),
-  port: integerText("must be a whole number")
-    .min(1024, "ports below 1024 need root: choose one from 1024 to 65535")
-    .max(65535, "must be at most 65535")
-    .default(8017),
-  parallelism: integerText("must be a whole number").min(1, "must be at least 1").default(1),
+  models: folderOrGlob.default("models/*.yaml"),
+  workspace: folderOrGlob.default(".tuneform/workspace"),
+  port: integer(
+    z
+      .number()
+      .min(1024, "ports below 1024 need root: choose one from 1024 to 65535")
+      .max(65535, "must be at most 65535"),
+  ).default(8017),
+  parallelism: integer(z.number().min(1, "must be at least 1")).default(1),
   weights: z.enum(["hub", "package"], "must be `hub` or `package`").default("package"),
 });
 
@@ -32,9 +38,15 @@ export function parseStackConfig(raw: Record<string, string>, file: string): Sta
           file,
           path: `tuneform:${key}`,
           message: "is not a key of the stack",
-          hint: `one of ${Object.keys(stackSchema.shape).join(", ")}`,
+          hint: nearKey(key),
         }));
       return [{ file, path: `tuneform:${issue.path.join(".")}`, message: issue.message }];
     }),
   );
+}
+
+function nearKey(key: string): string {
+  const known = Object.keys(stackSchema.shape);
+  const near = nearest(key, known);
+  return near === undefined ? `one of ${known.join(", ")}` : `did you mean ${near}?`;
 }

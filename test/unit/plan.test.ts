@@ -1,50 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { BASE_MODELS } from "../../core/catalog/base-models.ts";
-import { canonicalJson, dataDigest, evaluationDigestOf, runIdOf } from "../../core/plan/digest.ts";
+import { canonicalJson, evaluationDigestOf, rowsDigest, runIdOf } from "../../core/plan/digest.ts";
 import { trainingMemory } from "../../core/plan/memory.ts";
-import { planFineTune, planServers, serverKey, type Facts } from "../../core/plan/plan.ts";
+import { planServers, serverKey, type FormerVerdict } from "../../core/plan/plan.ts";
 import { expectedTime, flopsPerToken } from "../../core/plan/time.ts";
-import { fineTuneSchema } from "../../core/spec/fine-tune.ts";
 import { runFileSchema, type RunFile } from "../../core/spec/run-file.ts";
 import type { StackConfig } from "../../core/spec/stack.ts";
+import {
+  exampleArchitecture as architecture,
+  exampleFacts as facts,
+  examplePlan as plan,
+  exampleSpec as spec,
+} from "./example.ts";
 
-const architecture = BASE_MODELS["smollm2-135m"].architecture;
-const spec = (overrides: object = {}) =>
-  fineTuneSchema.parse({
-    name: "triage",
-    task: "classification",
-    base: "smollm2-135m",
-    data: { source: { file: "x.jsonl" }, fields: { question: "q", answer: "a" }, labels: ["yes", "no"] },
-    ...overrides,
-  });
-
-const facts: Facts = {
-  base: {
-    base: {
-      id: "smollm2-135m",
-      hubId: null,
-      revision: null,
-      licence: null,
-      weights: { kind: "package", package: "p", version: "1", file: "f", sha256: "s" },
-    },
-    architecture,
-    context: 8192,
-  },
-  data: {
-    sources: [{ path: "/x.jsonl", sha256: "abc", split: "all" }],
-    rows: 1000,
-    tokens: 90_000,
-    longestRowTokens: 128,
-    longestAnswerTokens: 3,
-  },
-  memoryBytes: 24e9,
-  speed: { source: "last run", tokensPerSecond: 200 },
-  runState: () => "new",
-  current: null,
-};
-const plan = (overrides: object = {}, more: Partial<Facts> = {}) =>
-  planFineTune(spec(overrides), { ...facts, ...more });
 const train = plan().run.train;
 
 describe("run id", () => {
@@ -80,8 +48,8 @@ describe("run id", () => {
     const { digest: _digest, ...data } = plan().run.data;
     const moved = { ...data, sources: [{ path: "/elsewhere", sha256: "abc", split: "all" as const }] };
     const other = { ...data, sources: [{ path: "/x.jsonl", sha256: "abd", split: "all" as const }] };
-    expect(dataDigest(moved)).toBe(dataDigest(data));
-    expect(dataDigest(other)).not.toBe(dataDigest(data));
+    expect(rowsDigest(moved)).toBe(rowsDigest(data));
+    expect(rowsDigest(other)).not.toBe(rowsDigest(data));
   });
 
   it("is the same for equal values in any order of keys", () => {
@@ -179,5 +147,76 @@ describe("the plan of a stack", () => {
       ["org-other-model-2", 9000],
       ["smollm2-135m", 9001],
     ]);
+  });
+});
+
+describe("declared splits", () => {
+  const none = { rows: 0, tokens: 0 };
+  const declared = (bySplit: object) =>
+    plan({}, { data: { ...facts.data, bySplit: { ...facts.data.bySplit, ...bySplit } } });
+
+  it("count as they are; only rows of `all` are divided by shares", () => {
+    const bySplit = {
+      all: none,
+      train: { rows: 800, tokens: 72_000 },
+      test: { rows: 200, tokens: 18_000 },
+    };
+    expect(declared(bySplit)).toMatchObject({ rows: 1000, tokens: 72_000, steps: 150 });
+    expect(plan()).toMatchObject({ rows: 1000, tokens: 63_000, steps: 132 });
+  });
+
+  it("with few rows to test on are advised against", () => {
+    const few = { all: none, train: { rows: 900, tokens: 1 }, test: { rows: 30, tokens: 1 } };
+    expect(declared(few).advice.join()).toMatch(/30 test rows/);
+    expect(plan().advice).toEqual([]);
+  });
+});
+
+describe("a run that is trained already", () => {
+  const { evaluate, gate } = plan().run;
+  const judged = (
+    verdict: Partial<FormerVerdict>,
+    overrides: object = {},
+    current: string | null = "older",
+  ) =>
+    plan(overrides, {
+      runState: () => "reused",
+      current,
+      verdictOf: () => ({
+        decision: "rejected",
+        reason: "no better than the base",
+        incumbent: "older",
+        settings: { evaluate, gate },
+        ...verdict,
+      }),
+    });
+
+  it("and was refused moves nothing, and the plan says so before `up` does", () => {
+    const { why, serving } = judged({});
+    expect(why).toMatch(/was rejected: no better than the base/);
+    expect(serving.change).toBe("none");
+  });
+
+  it("and was promoted once is a rollback", () => {
+    expect(judged({ decision: "promoted" }).serving.change).toBe("moves");
+  });
+
+  it("is judged again when the gate changed or something else serves now", () => {
+    const looser = judged({}, { gate: { minImprovement: 0.01 } });
+    expect(looser.why).toMatch(/judged again/);
+    expect(looser.serving.change).toBe("moves");
+    expect(judged({}, {}, "another").serving.change).toBe("moves");
+  });
+});
+
+describe("the length that is served", () => {
+  it("is never shorter by default than the rows that were trained on, nor longer than the context", () => {
+    expect(plan().run.serve.maxLength).toBe(2048);
+    expect(plan({ train: { maxLength: 4096 } }).run.serve.maxLength).toBe(4096);
+    expect(plan({}, { base: { ...facts.base, context: 1500 } }).run.serve.maxLength).toBe(1500);
+  });
+
+  it("is advised against where rows are longer", () => {
+    expect(plan({ serve: { maxLength: 64 } }).advice.join()).toMatch(/up to about 128 tokens.*takes 64/);
   });
 });

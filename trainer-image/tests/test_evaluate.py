@@ -15,7 +15,7 @@ from tuneform_trainer.chat import encode_row
 from tuneform_trainer.config import Run
 from tuneform_trainer.errors import ExitCode, StageError
 from tuneform_trainer.evaluate import evaluate
-from tuneform_trainer.evaluation.models import active, models_with_adapters
+from tuneform_trainer.evaluation.models import active, model_with_adapters
 from tuneform_trainer.evaluation.scoring import Scorer
 from tuneform_trainer.prepare import load_splits, prepare
 from tuneform_trainer.publish import publish
@@ -91,7 +91,7 @@ def test_label_probabilities_are_those_of_a_plain_forward(make_run: MakeRun, wor
     run = make_run()
     prepare(run, workspace)
     train(run, workspace)
-    model = models_with_adapters(run, {"tuned": workspace.adapter(run)})
+    model = model_with_adapters(run.base, run.evaluate.dtype, {"tuned": workspace.adapter(run)})
     tokenizer = load_tokenizer(run.base)
     test_rows = load_splits(workspace.dataset(run.data.digest))["test"][:8]
     with active(model, "tuned"):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict
-from pathlib import Path
+import sys
+from importlib.metadata import version
 from typing import Any
 
 from tuneform_trainer import progress
@@ -13,34 +11,63 @@ from tuneform_trainer.config import Run
 from tuneform_trainer.data.formats import Row
 from tuneform_trainer.data.split import position
 from tuneform_trainer.errors import ExitCode, StageError
+from tuneform_trainer.evaluation.contestants import adapter_sha256, contestants, score_all
 from tuneform_trainer.prepare import load_splits
 from tuneform_trainer.workspace import Workspace, read_json, write_json
+
+LIBRARIES = ("torch", "transformers", "peft", "scikit-learn", "rouge-score", "numpy")
 
 
 def evaluate(run: Run, workspace: Workspace) -> None:
     """Write evaluation.json, verdict.json and report.html; the decision itself is no error.
 
-    A verdict stands until the evaluate or gate settings or the incumbent change; a run that was
-    promoted before is a rollback, and its verdict stands whatever serves now.
+    A verdict stands until the adapter, the evaluate or gate settings or the incumbent change. Going
+    back to a run that was promoted before is a rollback: the verdict of its registry entry stands.
+    Raises StageError(DATA) without test rows, StageError(USAGE) before the run is trained.
     """
-    folder = workspace.run(run.run_id)
-    settings = _settings(run)
     incumbent = _incumbent(run, workspace)
-    verdict = read_json(folder / "verdict.json")
-    if verdict is not None and verdict["settings"] == settings:
-        promoted_before = (workspace.registry(run.name) / "versions" / f"{run.run_id}.json").is_file()
-        if promoted_before or verdict["incumbent"] == incumbent:
-            detail = "promoted before: a rollback" if promoted_before and incumbent else None
-            progress.stage("evaluate", "skipped", detail)
-            return
+    entry = read_json(workspace.registry(run.name) / "versions" / f"{run.run_id}.json")
+    if entry is not None and entry["adapterSha256"] != adapter_sha256(workspace.adapter(run)):
+        entry = None  # trained again, with another result: what was promoted is gone
+    if entry is not None and incumbent is not None:
+        _roll_back(run, workspace, entry)
+        return
+    if _stands(run, workspace, incumbent, promoted_before=entry is not None):
+        progress.stage("evaluate", "skipped")
+        return
     progress.stage("evaluate", "start")
-    rows = _test_rows(run, workspace)
-    verdict = _judge(run, workspace, rows, incumbent, settings)
-    write_json(folder / "verdict.json", verdict)
+    verdict = _judge(run, workspace, _test_rows(run, workspace), incumbent)
+    _write_verdict(run, workspace, verdict)
+    progress.stage("evaluate", "done", f"{verdict['decision']}: {verdict['reason']}")
+
+
+def _write_verdict(run: Run, workspace: Workspace, verdict: dict[str, Any]) -> None:
+    """The report first: the verdict is what marks the stage as done."""
     from tuneform_trainer.publishing.report import write_report
 
-    write_report(run, workspace)
-    progress.stage("evaluate", "done", f"{verdict['decision']}: {verdict['reason']}")
+    write_report(run, workspace, verdict)
+    write_json(workspace.run(run.run_id) / "verdict.json", verdict)
+
+
+def _roll_back(run: Run, workspace: Workspace, entry: dict[str, Any]) -> None:
+    before: dict[str, Any] = entry["verdict"]
+    note = f"promoted on {entry['publishedAt'][:10]}, so going back to it is a rollback"
+    verdict = {**before, "reason": f"{before['reason']}; {note}"}
+    if read_json(workspace.run(run.run_id) / "verdict.json") != verdict:
+        _write_verdict(run, workspace, verdict)
+    progress.stage("evaluate", "skipped", note)
+
+
+def _stands(run: Run, workspace: Workspace, incumbent: str | None, *, promoted_before: bool) -> bool:
+    """Whether the verdict in the run's folder answers today's question."""
+    folder = workspace.run(run.run_id)
+    verdict = read_json(folder / "verdict.json")
+    if verdict is None or not (folder / "report.html").is_file():
+        return False
+    same_incumbent: bool = promoted_before or verdict["incumbent"] == incumbent
+    same_settings: bool = verdict["settings"] == _settings(run)
+    same_adapter: bool = verdict.get("adapterSha256") == adapter_sha256(workspace.adapter(run))
+    return same_incumbent and same_settings and same_adapter
 
 
 def _settings(run: Run) -> dict[str, Any]:
@@ -56,7 +83,10 @@ def _incumbent(run: Run, workspace: Workspace) -> str | None:
     if current is None or current["runId"] == run.run_id:
         return None
     other: str = current["runId"]
-    return other if (workspace.run(other) / "adapter").is_dir() else None
+    if adapter_sha256(workspace.run(other) / "adapter") is None:
+        progress.log(f"the model that serves, {other}, has no adapter here: no comparison", "warning")
+        return None
+    return other
 
 
 def _test_rows(run: Run, workspace: Workspace) -> list[Row]:
@@ -68,121 +98,53 @@ def _test_rows(run: Run, workspace: Workspace) -> list[Row]:
     return rows
 
 
-def _scores_file(run: Run, workspace: Workspace, who: str) -> Path:
-    """Scores are kept by what they depend on: a retrained model finds the base's scores again."""
-    base = [run.base.weights.model_dump(mode="json"), run.base.revision]
-    settings = run.evaluate.model_dump(mode="json", exclude={"metric", "bootstrap_samples", "confidence"})
-    key = json.dumps([base, settings, run.data.digest, run.serve.max_length, who], sort_keys=True)
-    name = f"{who}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.json"
-    return workspace.dataset(run.data.digest) / "scores" / name
-
-
-def _scored_by_all(run: Run, workspace: Workspace, rows: list[Row], incumbent: str | None) -> dict[str, Any]:
-    """Scored rows by model; loads the models only if a score is missing."""
-    from tuneform_trainer.evaluation.metrics import Scored
-
-    names = {"base": "base", "tuned": run.run_id, **({"incumbent": incumbent} if incumbent else {})}
-    files = {who: _scores_file(run, workspace, name) for who, name in names.items()}
-    found = {who: read_json(file) for who, file in files.items()}
-    missing = [who for who, content in found.items() if content is None]
-    if missing:
-        from tuneform_trainer.base import load_tokenizer
-        from tuneform_trainer.evaluation.models import active, models_with_adapters
-        from tuneform_trainer.evaluation.scoring import Scorer
-
-        adapters = {who: workspace.run(names[who]) / "adapter" for who in names if who != "base"}
-        model = models_with_adapters(run, adapters)
-        scorer = Scorer(run, model, load_tokenizer(run.base))
-        for who in missing:
-            with active(model, who):
-                scored = scorer.score(rows, who)
-            write_json(files[who], [asdict(row) for row in scored])
-            found[who] = [asdict(row) for row in scored]
-    return {who: [Scored(**row) for row in content or []] for who, content in found.items()}
-
-
-def _judge(
-    run: Run, workspace: Workspace, rows: list[Row], incumbent: str | None, settings: dict[str, Any]
-) -> dict[str, Any]:
+def _judge(run: Run, workspace: Workspace, rows: list[Row], incumbent: str | None) -> dict[str, Any]:
+    """Score, write evaluation.json, and decide."""
     from tuneform_trainer.evaluation.bootstrap import compare
-    from tuneform_trainer.evaluation.metrics import METRICS, all_scores, classification_details
+    from tuneform_trainer.evaluation.metrics import METRICS, all_scores
     from tuneform_trainer.gate import Measured, decide
 
     e, schema = run.evaluate, run.evaluate.json_schema
-    scored = _scored_by_all(run, workspace, rows, incumbent)
+    entered = contestants(run, workspace, incumbent)
+    kept = score_all(run, workspace, rows, entered)
+    scored = {who: scores.rows for who, scores in kept.items()}
     scores = {who: all_scores(run.task, answers, schema) for who, answers in scored.items()}
-    metric = METRICS[e.metric]
-
-    def against(who: str) -> Any:
-        return compare(
-            scored["tuned"], scored[who], metric, schema, e.bootstrap_samples, e.confidence, e.seed
+    compared = {
+        who: compare(
+            scored["tuned"], answers, METRICS[e.metric], schema, e.bootstrap_samples, e.confidence, e.seed
         )
-
-    improvement = against("base")
-    regression = against("incumbent") if incumbent else None
+        for who, answers in scored.items()
+        if who != "tuned"
+    }
     training = read_json(workspace.run(run.run_id) / "training.json") or {}
     measured = Measured(
         metric=e.metric,
         base=scores["base"][e.metric],
         tuned=scores["tuned"][e.metric],
         incumbent=scores["incumbent"][e.metric] if incumbent else None,
-        improvement=improvement,
-        regression=regression,
+        improvement=compared["base"],
+        regression=compared.get("incumbent"),
         rows=len(rows),
         confidence=e.confidence,
         overfitted=bool(training.get("overfitted")),
     )
-    verdict = decide(measured, run.gate)
-    details = {
-        who: classification_details(answers, run.data.labels)
-        for who, answers in scored.items()
-        if run.data.labels
-    }
-    write_json(
-        workspace.run(run.run_id) / "evaluation.json",
-        {
-            "schemaVersion": 1,
-            "runId": run.run_id,
-            "dataDigest": run.data.digest,
-            "testRows": len(rows),
-            "settings": settings,
-            "scores": scores,
-            "nll": {who: sum(r.nll for r in answers) / len(answers) for who, answers in scored.items()},
-            "details": details,
-            "improvement": asdict(improvement),
-            "regression": asdict(regression) if regression else None,
-            "rows": [
-                {
-                    "id": row["id"],
-                    "reference": scored["tuned"][i].reference,
-                    **{who: answers[i].prediction for who, answers in scored.items()},
-                }
-                for i, row in enumerate(rows)
-            ],
-        },
-    )
-    return {
-        "schemaVersion": 1,
+    from tuneform_trainer.publishing.documents import evaluation_document, verdict_document
+
+    identity = {
         "runId": run.run_id,
-        "decision": verdict.decision,
-        "reason": verdict.reason,
-        "rowsNeeded": verdict.rows_needed,
-        "metric": e.metric,
-        "score": {"base": measured.base, "tuned": measured.tuned, "incumbent": measured.incumbent},
-        "improvement": {
-            "delta": improvement.delta,
-            "low": improvement.low,
-            "high": improvement.high,
-            "confidence": e.confidence,
-        },
-        "regression": None
-        if regression is None
-        else {"delta": regression.delta, "low": regression.low, "high": regression.high},
-        "wins": improvement.wins,
-        "losses": improvement.losses,
-        "ties": improvement.ties,
-        "testRows": len(rows),
-        "overfitted": measured.overfitted,
         "incumbent": incumbent,
-        "settings": settings,
+        "testRows": len(rows),
+        "adapterSha256": next(c.adapter_sha256 for c in entered if c.who == "tuned"),
+        "settings": _settings(run),
     }
+    evaluation = {
+        **identity,
+        "dataDigest": run.data.digest,
+        "dtype": e.dtype,
+        "shortenedPrompts": {who: found.shortened for who, found in kept.items()},
+        "versions": {"python": sys.version.split()[0], **{name: version(name) for name in LIBRARIES}},
+        **evaluation_document(run, rows, scored, scores, compared),
+    }
+    write_json(workspace.run(run.run_id) / "evaluation.json", {"schemaVersion": 1, **evaluation})
+    decided = verdict_document(measured, decide(measured, run.gate))
+    return {"schemaVersion": 1, **identity, **decided}

@@ -6,12 +6,15 @@ same resampled rows are compared, so what makes a row hard cancels out.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import comb
 
 import numpy as np
 
-from tuneform_trainer.evaluation.metrics import Floats, MetricKind, Scored
+from tuneform_trainer.evaluation.metrics import Floats, MetricKind, Scored, row_score
+
+BLOCK_NUMBERS = 4_000_000  # weights in memory at a time: 32 MB
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,13 @@ class Comparison:
     p_value: float  # exact McNemar test (a sign test for metrics that are no 0/1)
 
 
-def resample_weights(rows: int, samples: int, seed: int) -> Floats:
-    """How often each row was drawn in each resample (samples x rows)."""
+def resample_weights(rows: int, samples: int, seed: int) -> Iterator[Floats]:
+    """How often each row was drawn in each resample (samples x rows), in blocks of bounded size."""
     generator = np.random.default_rng(seed)
-    weights: Floats = generator.multinomial(rows, np.full(rows, 1 / rows), size=samples).astype(float)
-    return weights
+    share = np.full(rows, 1 / rows)
+    block = max(1, BLOCK_NUMBERS // rows)
+    for start in range(0, samples, block):
+        yield generator.multinomial(rows, share, size=min(block, samples - start)).astype(float)
 
 
 def compare(  # noqa: PLR0913, PLR0917 - the whole experiment
@@ -47,10 +52,9 @@ def compare(  # noqa: PLR0913, PLR0917 - the whole experiment
     """Compare two models on the same rows in the same order. Raises ValueError if they are not."""
     if [row.id for row in left] != [row.id for row in right] or not left:
         raise ValueError("both models must have scored the same rows")
-    weights = resample_weights(len(left), samples, seed)
-    whole = np.ones((1, len(left)))
-    delta = float((metric.over(left, whole, schema) - metric.over(right, whole, schema))[0])
-    resampled = metric.over(left, weights, schema) - metric.over(right, weights, schema)
+    contrast = _contrast(left, right, metric, schema)
+    delta = float(contrast(np.ones((1, len(left))))[0])
+    resampled = np.concatenate([contrast(block) for block in resample_weights(len(left), samples, seed)])
     tail = (1 - confidence) / 2
     low, high = np.quantile(resampled, [tail, 1 - tail])
     wins, losses, ties = win_counts(left, right, metric, schema)
@@ -58,15 +62,25 @@ def compare(  # noqa: PLR0913, PLR0917 - the whole experiment
     return Comparison(delta, float(low), float(high), deviation, wins, losses, ties, sign_test(wins, losses))
 
 
+def _contrast(
+    left: list[Scored], right: list[Scored], metric: MetricKind, schema: dict[str, object] | None
+) -> Callable[[Floats], Floats]:
+    """Left minus right for every row of weights; rows are scored once, not once a block."""
+    if metric.corpus is not None:
+        corpus = metric.corpus
+        return lambda weights: corpus(left, weights) - corpus(right, weights)
+    one = np.array([row_score(metric, row, schema) for row in left])
+    other = np.array([row_score(metric, row, schema) for row in right])
+    return lambda weights: weights @ (one - other) / weights.sum(axis=1)
+
+
 def win_counts(
     left: list[Scored], right: list[Scored], metric: MetricKind, schema: dict[str, object] | None
 ) -> tuple[int, int, int]:
     """Rows on which the left model is better, worse, the same."""
-
-    def score(row: Scored) -> float:
-        return metric.row(row, schema) if metric.row else float(row.prediction == row.reference)
-
-    differences = [score(a) - score(b) for a, b in zip(left, right, strict=True)]
+    differences = [
+        row_score(metric, a, schema) - row_score(metric, b, schema) for a, b in zip(left, right, strict=True)
+    ]
     wins = sum(d > 0 for d in differences)
     losses = sum(d < 0 for d in differences)
     return wins, losses, len(differences) - wins - losses

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -54,59 +55,110 @@ def accuracy(row: Scored, _schema: dict[str, Any] | None) -> float:
 
 
 def exact_match(row: Scored, _schema: dict[str, Any] | None) -> float:
+    """Equal after normalisation; a JSON object or list counts by its value, not by its spacing."""
+    wanted = parsed(row.reference)
+    if isinstance(wanted, dict | list):
+        return float(same_value(wanted, parsed(row.generated)))
     return float(normalised(row.generated) == normalised(row.reference))
 
 
-def rouge_l(row: Scored, _schema: dict[str, Any] | None) -> float:
-    """F-measure of the longest common subsequence; rouge-score's tokenizer (letters and digits of
-    Latin script, lower case) with Porter stemming."""
+class Words:
+    """The tokenizer of ROUGE-L: case-folded runs of letters and digits of any script, one token for
+    each Chinese, Japanese or Korean character; Porter stemming of ASCII words over three letters.
+
+    rouge-score's own drops every letter outside a-z, which scores a perfect Greek answer 0; on
+    ASCII text the two agree (a test compares them).
+    """
+
+    PATTERN = re.compile(
+        r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+"
+    )
+
+    def __init__(self) -> None:
+        from nltk.stem.porter import PorterStemmer
+
+        self.stem = PorterStemmer().stem
+
+    def tokenize(self, text: str) -> list[str]:
+        words = self.PATTERN.findall(unicodedata.normalize("NFKC", text).casefold())
+        return [self.stem(word) if word.isascii() and len(word) > 3 else word for word in words]
+
+
+@cache
+def _rouge_scorer() -> Any:
     from rouge_score.rouge_scorer import RougeScorer
 
-    scorer = RougeScorer(["rougeL"], use_stemmer=True)
-    return float(scorer.score(row.reference, row.generated)["rougeL"].fmeasure)
+    return RougeScorer(["rougeL"], tokenizer=Words())
 
 
-def parsed(text: str) -> Any | None:
-    """JSON of an answer; a fenced block around it is allowed."""
+def rouge_l(row: Scored, _schema: dict[str, Any] | None) -> float:
+    """F-measure of the longest common subsequence of `Words`."""
+    return float(_rouge_scorer().score(row.reference, row.generated)["rougeL"].fmeasure)
+
+
+NO_JSON = object()
+
+
+def parsed(text: str) -> Any:
+    """JSON of an answer, or NO_JSON; a fenced block around it is allowed, NaN and Infinity are not."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
     inner = re.sub(r"^```(?:json)?\s*|\s*```$", "", text.strip())
     try:
-        return json.loads(inner)
-    except json.JSONDecodeError:
-        return None
+        return json.loads(inner, parse_constant=refuse)
+    except (ValueError, RecursionError):
+        return NO_JSON
+
+
+def same_value(wanted: Any, got: Any) -> bool:
+    """Equal as JSON: 1 and 1.0 are, 1 and true are not, as they would be in Python."""
+    if isinstance(wanted, bool) or isinstance(got, bool):
+        return wanted is got
+    if isinstance(wanted, dict) and isinstance(got, dict):
+        return wanted.keys() == got.keys() and all(same_value(wanted[k], got[k]) for k in wanted)
+    if isinstance(wanted, list) and isinstance(got, list):
+        return len(wanted) == len(got) and all(map(same_value, wanted, got))
+    return bool(wanted == got)
 
 
 def json_valid(row: Scored, _schema: dict[str, Any] | None) -> float:
-    return float(parsed(row.generated) is not None)
+    return float(parsed(row.generated) is not NO_JSON)
 
 
 def schema_valid(row: Scored, schema: dict[str, Any] | None) -> float:
     from jsonschema import Draft202012Validator
 
     value = parsed(row.generated)
-    return float(value is not None and Draft202012Validator(schema or {}).is_valid(value))
+    return float(value is not NO_JSON and Draft202012Validator(schema or {}).is_valid(value))
 
 
 def field_accuracy(row: Scored, _schema: dict[str, Any] | None) -> float:
     """Share of the reference's top-level fields that the answer has with an equal value."""
     wanted, got = parsed(row.reference), parsed(row.generated)
     if not isinstance(wanted, dict) or not wanted:
-        return float(wanted is not None and wanted == got)
+        return float(wanted is not NO_JSON and same_value(wanted, got))
     if not isinstance(got, dict):
         return 0.0
-    return float(np.mean([got.get(key) == value for key, value in wanted.items()]))
+    return float(np.mean([key in got and same_value(value, got[key]) for key, value in wanted.items()]))
 
 
 def macro_f1(rows: list[Scored], weights: Floats) -> Floats:
-    """Mean F1 of the labels that occur as reference, each label counting the same."""
+    """Mean F1 of the labels that occur as reference, each label counting the same.
+
+    A resample that drew no row of a rare label has no F1 of it: the mean is over those it drew.
+    """
     references = np.array([row.reference for row in rows])
     predictions = np.array([row.prediction for row in rows])
-    scores = []
+    total, labels = np.zeros(len(weights)), np.zeros(len(weights))
     for label in sorted(set(references)):
         hit = weights @ ((references == label) & (predictions == label)).astype(float)
         said = weights @ (predictions == label).astype(float)
         was = weights @ (references == label).astype(float)
-        scores.append(2 * hit / np.maximum(said + was, 1e-12))
-    return np.asarray(np.mean(scores, axis=0))
+        total += np.where(was > 0, 2 * hit / np.maximum(said + was, 1), 0)
+        labels += was > 0
+    return total / labels
 
 
 METRICS: dict[str, MetricKind] = {
@@ -118,6 +170,11 @@ METRICS: dict[str, MetricKind] = {
     "schema-valid": MetricKind(("extraction",), row=schema_valid),
     "field-accuracy": MetricKind(("extraction",), row=field_accuracy),
 }
+
+
+def row_score(metric: MetricKind, row: Scored, schema: dict[str, Any] | None) -> float:
+    """One row's score, 0..1; for a metric of the whole corpus whether the prediction is right."""
+    return metric.row(row, schema) if metric.row else float(row.prediction == row.reference)
 
 
 def all_scores(task: str, rows: list[Scored], schema: dict[str, Any] | None) -> dict[str, float]:

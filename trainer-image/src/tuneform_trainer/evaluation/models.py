@@ -1,4 +1,4 @@
-"""One base in memory, with every adapter that is to be scored."""
+"""One base in memory, with every adapter that is to be scored on it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from typing import Any
 
 from tuneform_trainer.base import base_facts, load_model
 from tuneform_trainer.chat import family
-from tuneform_trainer.config import Run
+from tuneform_trainer.config import Base
 
 
-def models_with_adapters(run: Run, adapters: dict[str, Path]) -> Any:
-    """A PeftModel on the weights in the type that is served, with an adapter for each name."""
+def model_with_adapters(base: Base, dtype: str, adapters: dict[str, Path]) -> Any:
+    """The base in the type that is served, with an adapter for each name, each in its own type.
+
+    A plain model where there are no adapters, else a PeftModel.
+    """
     from peft import PeftModel
 
-    attention = family(base_facts(run.base)["model_type"]).attention
-    model: Any = load_model(run.base, run.evaluate.dtype, attention=attention)
+    attention = family(base_facts(base)["model_type"]).attention
+    model: Any = load_model(base, dtype, attention=attention)
     for name, folder in adapters.items():
         if isinstance(model, PeftModel):
             model.load_adapter(str(folder), adapter_name=name, autocast_adapter_dtype=False)
@@ -29,11 +32,15 @@ def models_with_adapters(run: Run, adapters: dict[str, Path]) -> Any:
 
 
 @contextlib.contextmanager
-def active(model: Any, who: str) -> Iterator[None]:
-    """Within it the model answers as `who`: an adapter's name, or "base"."""
-    if who == "base":
+def active(model: Any, adapter: str | None) -> Iterator[None]:
+    """Within it the model answers with this adapter, or as the bare base."""
+    from peft import PeftModel
+
+    if adapter is not None:
+        model.set_adapter(adapter)
+        yield
+    elif isinstance(model, PeftModel):
         with model.disable_adapter():
             yield
-        return
-    model.set_adapter(who)
-    yield
+    else:
+        yield

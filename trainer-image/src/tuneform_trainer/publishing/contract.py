@@ -23,22 +23,45 @@ def max_lora_rank(rank: int) -> int:
 
 def adapter_problems(adapter: Path) -> list[str]:
     """What vLLM would refuse, or serve wrongly without a word (rank and alpha patterns)."""
-    from safetensors import safe_open
-
-    config: dict[str, Any] = read_json(adapter / "adapter_config.json") or {}
+    config: dict[str, Any] | None = read_json(adapter / "adapter_config.json")
+    if config is None:
+        return [f"{adapter / 'adapter_config.json'} is absent or no JSON"]
     problems = [
         f"adapter_config.json: {name} is set, which vLLM refuses or ignores"
         for name in ("modules_to_save", "use_dora", "rank_pattern", "alpha_pattern")
         if config.get(name)
     ]
+    if config.get("peft_type", "LORA") != "LORA":
+        problems.append(f"adapter_config.json: peft_type {config['peft_type']} is not LORA")
     if config.get("bias", "none") != "none":
         problems.append("adapter_config.json: bias is trained, which vLLM refuses")
-    if not 1 <= config.get("r", 0) <= VLLM_RANKS[-1]:
-        problems.append(f"adapter_config.json: rank {config.get('r')} is above {VLLM_RANKS[-1]}")
-    with safe_open(adapter / "adapter_model.safetensors", framework="np") as weights:
-        strange = [k for k in weights.keys() if ".lora_A." not in k and ".lora_B." not in k]  # noqa: SIM118
-    problems += [f"adapter_model.safetensors holds {name}, which is no LoRA matrix" for name in strange[:5]]
-    return problems
+    rank = config.get("r", 0)
+    if not 1 <= rank <= VLLM_RANKS[-1]:
+        problems.append(f"adapter_config.json: rank {rank} is outside 1 to {VLLM_RANKS[-1]}")
+    return problems + _tensor_problems(adapter / "adapter_model.safetensors", rank)
+
+
+def _tensor_problems(file: Path, rank: int) -> list[str]:
+    """Only LoRA matrices of linear layers, all of the declared rank."""
+    from safetensors import SafetensorError, safe_open
+
+    if not file.is_file():
+        return [f"{file.name} is absent; other formats can hold code and are not served"]
+    strange, wrong_rank = [], []
+    try:
+        with safe_open(file, framework="pt") as weights:
+            for name in weights.keys():  # noqa: SIM118 - no mapping
+                side = 0 if ".lora_A." in name else 1 if ".lora_B." in name else None
+                if side is None or "lm_head" in name or "embed" in name:
+                    strange.append(name)
+                elif weights.get_slice(name).get_shape()[side] != rank:
+                    wrong_rank.append(name)
+    except SafetensorError as error:
+        return [f"{file.name} is damaged: {error}"]
+    return [
+        *(f"{file.name} holds {name}, which is no LoRA matrix of a linear layer" for name in strange[:5]),
+        *(f"{file.name}: {name} is not of rank {rank}" for name in wrong_rank[:5]),
+    ]
 
 
 def contract(run: Run, workspace: Workspace) -> dict[str, Any]:
@@ -62,7 +85,7 @@ def contract(run: Run, workspace: Workspace) -> dict[str, Any]:
             "weights": run.base.weights.model_dump(mode="json", exclude={"path"}),
             "licence": run.base.licence,
         },
-        "tokenizerSha256": _sha256((model_folder(run.base) / "tokenizer.json").read_bytes()),
+        "tokenizerSha256": _tokenizer_sha256(model_folder(run.base)),
         "chatTemplateSha256": _sha256(str(tokenizer.chat_template).encode()),
         "stopTokens": [tokenizer.convert_ids_to_tokens(i) for i in stops],
         "stopTokenIds": stops,
@@ -73,13 +96,27 @@ def contract(run: Run, workspace: Workspace) -> dict[str, Any]:
             "sha256": _sha256((adapter / "adapter_model.safetensors").read_bytes()),
             "rank": config["r"],
             "alpha": config["lora_alpha"],
-            "targetModules": sorted(config["target_modules"]),
+            "targetModules": _targets(config["target_modules"]),
         },
         "vllm": {
             "maxLoraRank": max_lora_rank(config["r"]),
             "serve": "adapter" if traits.vllm_lora else "merged",
         },
     }
+
+
+def _targets(targets: list[str] | str) -> list[str]:
+    """peft allows one pattern instead of a list of names."""
+    return [targets] if isinstance(targets, str) else sorted(targets)
+
+
+def _tokenizer_sha256(folder: Path) -> str:
+    """Of the vocabulary file that is there, the newer format first."""
+    names = ("tokenizer.json", "tokenizer.model", "vocab.json")
+    file = next((folder / name for name in names if (folder / name).is_file()), None)
+    if file is None:
+        raise StageError(ExitCode.BASE_MODEL, f"{folder}: no {', '.join(names)}")
+    return _sha256(file.read_bytes())
 
 
 def _sha256(content: bytes) -> str:

@@ -1,0 +1,160 @@
+"""Who is compared: the base, the tuned model, and what serves today. Scores are kept and found again."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tuneform_trainer import progress
+from tuneform_trainer.config import Base, Run
+from tuneform_trainer.data.formats import Row
+from tuneform_trainer.errors import ExitCode, StageError
+from tuneform_trainer.evaluation.metrics import Scored
+from tuneform_trainer.evaluation.partial import PartialScores
+from tuneform_trainer.workspace import Workspace, read_json, write_json
+
+SCORING = 2  # raised when scoring.py counts differently: kept scores are then not reused
+WEIGHTS = "adapter_model.safetensors"
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One model of the comparison: "base", "tuned" or "incumbent"."""
+
+    who: str
+    base: Base
+    adapter: Path | None
+    adapter_sha256: str | None
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What is kept of one contestant."""
+
+    rows: list[Scored]
+    shortened: int  # prompts that had to be cut
+
+
+def adapter_sha256(adapter: Path) -> str | None:
+    """Digest of the adapter's weights, or None where there are none."""
+    file = adapter / WEIGHTS
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+
+
+def contestants(run: Run, workspace: Workspace, incumbent: str | None) -> list[Contestant]:
+    """Base and tuned, and the incumbent on its own base, which may be another one.
+
+    Raises StageError(USAGE) when the run has no adapter yet.
+    """
+    adapter = workspace.adapter(run)
+    digest = adapter_sha256(adapter)
+    if digest is None:
+        raise StageError(ExitCode.USAGE, f"run {run.run_id} has no adapter yet: train it first")
+    found = [Contestant("base", run.base, None, None), Contestant("tuned", run.base, adapter, digest)]
+    if incumbent is not None:
+        folder = workspace.run(incumbent)
+        declared = read_json(folder / "run.json")  # only its base: the rest may be of an older schema
+        base = Base.model_validate(declared["base"]) if declared else run.base
+        base = run.base if _identity(base) == _identity(run.base) else base
+        digest = adapter_sha256(folder / "adapter")
+        found.append(Contestant("incumbent", base, folder / "adapter", digest))
+    return found
+
+
+def _identity(base: Base) -> list[Any]:
+    """What makes the weights the same ones, wherever they lie."""
+    return [base.id, base.revision, base.weights.model_dump(mode="json", exclude={"path"})]
+
+
+def score_all(
+    run: Run, workspace: Workspace, rows: list[Row], entered: list[Contestant]
+) -> dict[str, Scores]:
+    """Scores of everyone on the same rows, prompts and decoding; models are loaded only when needed."""
+    files = {c.who: _scores_file(run, workspace, c) for c in entered}
+    found = {who: _read(file) for who, file in files.items()}
+    missing = [c for c in entered if found[c.who] is None]
+    while missing:
+        together = [c for c in missing if c.base == missing[0].base]
+        missing = [c for c in missing if c not in together]
+        for who, scores in _score_on_one_base(run, workspace, rows, together, files).items():
+            found[who] = scores
+    return {who: scores for who, scores in found.items() if scores is not None}
+
+
+def _scores_file(run: Run, workspace: Workspace, contestant: Contestant) -> Path:
+    """Named by all that scores depend on: the next run on this dataset finds the base's again."""
+    settings = run.evaluate.model_dump(
+        mode="json", exclude={"metric", "bootstrap_samples", "confidence", "seed", "json_schema"}
+    )
+    facts = [
+        SCORING,
+        _identity(contestant.base),
+        contestant.adapter_sha256,
+        settings,
+        [run.data.digest, run.data.labels, run.serve.max_length],
+    ]
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    kind = "base" if contestant.adapter is None else "adapter"
+    return workspace.dataset(run.data.digest) / "scores" / f"{kind}-{digest[:16]}.json"
+
+
+def _read(file: Path) -> Scores | None:
+    content: dict[str, Any] | None = read_json(file)
+    if content is None:
+        return None
+    return Scores([Scored(**row) for row in content["rows"]], content["shortened"])
+
+
+def _score_on_one_base(
+    run: Run, workspace: Workspace, rows: list[Row], together: list[Contestant], files: dict[str, Path]
+) -> dict[str, Scores]:
+    from tuneform_trainer.base import load_tokenizer
+    from tuneform_trainer.evaluation.models import active, model_with_adapters
+    from tuneform_trainer.evaluation.scoring import Scorer
+
+    base = together[0].base
+    if base != run.base:
+        progress.log(f"the model that serves has another base, {base.id}: it is scored on that one")
+    adapters = {c.who: c.adapter for c in together if c.adapter is not None}
+    model = model_with_adapters(base, run.evaluate.dtype, adapters)
+    tokenizer = load_tokenizer(base)
+    done: dict[str, Scores] = {}
+    for contestant in together:
+        who, file = contestant.who, files[contestant.who]
+        partial = PartialScores(workspace.run(run.run_id) / f".{file.stem}.rows.jsonl")
+        scorer = Scorer(run, model, tokenizer)
+        with active(model, who if contestant.adapter is not None else None), _memory_errors():
+            done[who] = Scores(scorer.score(rows, who, partial), scorer.shortened)
+        write_json(
+            file,
+            {
+                "schemaVersion": 1,
+                "rows": [asdict(row) for row in done[who].rows],
+                "shortened": scorer.shortened,
+            },
+        )
+        partial.remove()
+    del model
+    gc.collect()  # before another base is loaded
+    return done
+
+
+@contextlib.contextmanager
+def _memory_errors() -> Iterator[None]:
+    """Out of memory, on the accelerator or not, as what a person can do about it."""
+    import torch
+
+    try:
+        yield
+    except (torch.cuda.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        known = isinstance(error, torch.cuda.OutOfMemoryError | MemoryError)
+        if not known and "allocate memory" not in str(error):
+            raise
+        message = "out of memory while scoring the test rows; lower serve.maxLength or free some memory"
+        raise StageError(ExitCode.OUT_OF_MEMORY, message) from error

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import multiprocessing
+import os
 import random
+import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess as Process
 from pathlib import Path
 from typing import Any
@@ -187,9 +191,28 @@ def test_ten_kills_at_random_moments_leave_the_same_adapter(
     assert _adapter_digest(disturbed, long_run) == _adapter_digest(undisturbed, long_run)
 
 
+def _stored_types(workspace: Workspace, run: Run) -> set[str]:
+    """Types of the matrices in the adapter's file, by its header."""
+    content = (workspace.adapter(run) / "adapter_model.safetensors").read_bytes()
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return {entry["dtype"] for name, entry in header.items() if name != "__metadata__"}
+
+
+def test_an_adapter_on_4_bit_weights_keeps_its_type(make_run: MakeRun, workspace: Workspace) -> None:
+    """TRL makes it bf16 whatever was asked for."""
+    run = make_run(train={"method": "qlora", "adapterDtype": "float32"})
+    prepare(run, workspace)
+    train(run, workspace)
+    assert _stored_types(workspace, run) == {"F32"}
+
+
+@pytest.mark.parametrize(("type_", "stored"), [("float32", "F32"), ("bfloat16", "BF16")])
 def test_sigterm_saves_a_checkpoint_and_the_next_start_resumes(
-    long_run: Run, workspace: Workspace, run_file: Callable[[Run], Path]
+    make_run: MakeRun, workspace: Workspace, run_file: Callable[[Run], Path], type_: str, stored: str
 ) -> None:
+    """In the same type, which PEFT changes when it loads an adapter."""
+    types = {"computeDtype": type_, "adapterDtype": type_}
+    long_run = make_run(train={"epochs": 8, "checkpointEverySteps": 4, **types})
     path = run_file(long_run)
     prepare(long_run, workspace)
     process = _start(path, workspace)
@@ -199,3 +222,57 @@ def test_sigterm_saves_a_checkpoint_and_the_next_start_resumes(
     assert _end(_start(path, workspace)) == 0
     result = json.loads((workspace.run(long_run.run_id) / "training.json").read_text())
     assert result["resumedFrom"] >= 9
+    assert _stored_types(workspace, long_run) == {stored}
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "small-disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", folder], check=False, capture_output=True
+    )
+    if mounted.returncode != 0:
+        pytest.skip("SKIPPED LOUDLY: a disk of its own can only be mounted by root")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_ends_the_training_and_room_lets_it_go_on(
+    make_run: MakeRun, small_disk: Path, tmp_path: Path, run_file: Callable[[Run], Path]
+) -> None:
+    run = make_run(train={"checkpointEverySteps": 4})
+    full, roomy = Workspace(small_disk / "workspace"), Workspace(tmp_path / "workspace")
+    for workspace in (full, roomy):
+        prepare(run, workspace)
+    ballast = small_disk / "ballast"
+    with pytest.raises(OSError, match="No space left"):
+        ballast.write_bytes(bytes(64 * 2**20))
+    os.truncate(ballast, ballast.stat().st_size - 200_000)
+    assert _end(_start(run_file(run), full)) == ExitCode.STORAGE
+    ballast.unlink()
+    assert _end(_start(run_file(run), full)) == 0
+    assert _end(_start(run_file(run), roomy)) == 0
+    assert _adapter_digest(full, run) == _adapter_digest(roomy, run)
+
+
+def test_signals_are_nobodys_business_after_the_training(make_run: MakeRun, workspace: Workspace) -> None:
+    """Evaluation follows in the same process, and a Ctrl-C has to end it."""
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    run = make_run(train={"epochs": 1})
+    prepare(run, workspace)
+    train(run, workspace)
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+@pytest.mark.parametrize("service", ["wandb", "mlflow"])
+def test_reporting_to_a_service_without_its_package_says_what_to_install(
+    make_run: MakeRun, workspace: Workspace, service: str
+) -> None:
+    if importlib.util.find_spec(service) is not None:
+        pytest.skip(f"SKIPPED LOUDLY: {service} is installed here")
+    run = make_run(train={"reportTo": service})
+    prepare(run, workspace)
+    with pytest.raises(StageError, match=f"needs the Python package {service}") as caught:
+        train(run, workspace)
+    assert caught.value.code == ExitCode.ENVIRONMENT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
@@ -64,21 +65,21 @@ def _train(run: Run, workspace: Workspace) -> dict[str, Any]:
 
     folder = workspace.run(run.run_id)
     checkpoints, best = folder / "checkpoints", folder / "checkpoints" / "best"
-    stop, reporter = StopOnSignal(), Reporter(folder / "metrics.jsonl")
-    stop.install()
+    reporter = Reporter(folder / "metrics.jsonl")
+    _require_reporting(run)
     _quiet_libraries()
     resume = last_complete(checkpoints, _identity(run))
     tokenizer = load_tokenizer(run.base)
     model, modules = adapted_model(run)
-    callbacks = [
-        stop,
-        CompleteCheckpoints(checkpoints, _identity(run)),
-        Validation(best, run.train.early_stop_patience),
-        reporter,
-    ]
     rows = load_splits(workspace.dataset(run.data.digest))
-    trainer = make_trainer(run, model, tokenizer, rows, checkpoints, callbacks, reporter)
-    if stop.received is None:
+    with StopOnSignal() as stop:
+        callbacks = [
+            stop,
+            CompleteCheckpoints(checkpoints, _identity(run)),
+            Validation(best, run.train.early_stop_patience),
+            reporter,
+        ]
+        trainer = make_trainer(run, model, tokenizer, rows, checkpoints, callbacks, reporter)
         if resume is not None:
             progress.log(f"resuming from step {step_of(resume)}")
         _fit(trainer, resume)
@@ -171,6 +172,21 @@ def _summary(  # noqa: PLR0913, PLR0917 - one fact each
 
 def _sha256(file: Path) -> str | None:
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+
+
+def _require_reporting(run: Run) -> None:
+    """Reporting is asked for by the spec and lives in packages that are not installed by default."""
+    wanted = run.train.report_to
+    if wanted == "none":
+        return
+    if importlib.util.find_spec(wanted) is None:
+        message = (
+            f"train.reportTo: {wanted} needs the Python package {wanted}, which the trainer's environment "
+            f"lacks; install it there (uv pip install {wanted}), or set train.reportTo: none"
+        )
+        raise StageError(ExitCode.ENVIRONMENT, message)
+    os.environ.setdefault("WANDB_PROJECT", "tuneform")
+    os.environ.setdefault("MLFLOW_EXPERIMENT_NAME", "tuneform")
 
 
 def _quiet_libraries() -> None:

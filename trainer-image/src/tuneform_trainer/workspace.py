@@ -87,16 +87,28 @@ def storage_errors(path: Path) -> Iterator[None]:
     """Turn 'disk full' and 'not writable' into a StageError(STORAGE) that names the place."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except StageError:
+        raise
+    except Exception as error:
+        if _says_disk_full(error):
             raise StageError(
                 ExitCode.STORAGE,
                 f"{path}: the disk is full; free some space or set `workspace` to another disk, "
                 "then run again: finished work is kept",
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise StageError(ExitCode.STORAGE, f"{path}: not writable ({error.strerror})") from error
         raise
+
+
+def _says_disk_full(error: BaseException | None) -> bool:
+    """torch and safetensors tell it in words, or while they handle the error that told it."""
+    if error is None:
+        return False
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    words = ("No space left on device", "os error 28", "PytorchStreamWriter failed writing")
+    return any(word in str(error) for word in words) or _says_disk_full(error.__cause__ or error.__context__)
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:

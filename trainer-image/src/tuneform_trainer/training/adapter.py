@@ -47,7 +47,7 @@ def adapted_model(run: Run) -> tuple[Any, int]:
         task_type="CAUSAL_LM",
     )
     adapted = get_peft_model(model, config, autocast_adapter_dtype=False)
-    _cast_trainable(adapted, train)
+    cast_trainable(adapted, train)
     count = sum(1 for name, _ in adapted.named_modules() if name.endswith(".lora_A"))
     expected = len(names) * (len(chosen) if chosen is not None else layers)
     if count != expected:
@@ -56,8 +56,13 @@ def adapted_model(run: Run) -> tuple[Any, int]:
     return adapted, count
 
 
-def _cast_trainable(model: torch.nn.Module, train: Train) -> None:
-    """fp32 adapters on a bf16 base run four times slower on a CPU, hence a setting of its own."""
+def cast_trainable(model: torch.nn.Module, train: Train) -> None:
+    """Gives the adapter the type that the run asks for; the parameters stay the same objects.
+
+    A setting of its own, since fp32 adapters on a bf16 base run four times slower on a CPU. Needed again
+    wherever a library decides otherwise: TRL 1.9 makes every adapter on 4-bit weights bf16, PEFT makes
+    one that it loads from a checkpoint fp32.
+    """
     import torch
 
     for parameter in model.parameters():

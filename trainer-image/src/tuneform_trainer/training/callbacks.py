@@ -21,14 +21,20 @@ KEPT_CHECKPOINTS = 2
 
 
 class StopOnSignal(TrainerCallback):
-    """SIGTERM or SIGINT: save at the next step boundary and end."""
+    """SIGTERM or SIGINT while it is entered: save at the next step boundary and end."""
 
     def __init__(self) -> None:
         self.received: int | None = None
+        self._former: dict[int, Any] = {}
 
-    def install(self) -> None:
+    def __enter__(self) -> StopOnSignal:
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._remember)
+            self._former[number] = signal.signal(number, self._remember)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
 
     def _remember(self, number: int, _frame: FrameType | None) -> None:
         self.received = number

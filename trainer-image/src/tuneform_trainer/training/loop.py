@@ -12,6 +12,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from tuneform_trainer.config import Run
 from tuneform_trainer.data.formats import Row
+from tuneform_trainer.training.adapter import cast_trainable
 from tuneform_trainer.training.callbacks import Reporter
 from tuneform_trainer.training.rows import IGNORED, LengthGroupedSampler, PadRight, encoded
 
@@ -25,6 +26,12 @@ class CompletionTrainer(SFTTrainer):
     """
 
     reporter: Reporter
+    run: Run
+
+    def _load_from_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_checkpoint(*args, **kwargs)
+        assert isinstance(self.model, torch.nn.Module)
+        cast_trainable(self.model, self.run.train)
 
     def compute_loss(
         self,
@@ -99,7 +106,8 @@ def make_trainer(  # noqa: PLR0913, PLR0917 - one part each
         data_collator=PadRight(tokenizer.pad_token_id),
         callbacks=callbacks,
     )
-    trainer.reporter = reporter
+    trainer.reporter, trainer.run = reporter, run
+    cast_trainable(model, run.train)
     trainer.remove_callback(PrinterCallback)  # our own lines tell the same
     return trainer
 
@@ -137,6 +145,7 @@ def _arguments(run: Run, checkpoints: Path, *, validates: bool) -> SFTConfig:
         logging_steps=1,
         logging_nan_inf_filter=False,
         report_to=t.report_to,
+        run_name=f"{run.name}-{run.run_id}",
         seed=t.seed,
         data_seed=t.seed,
         dataloader_num_workers=0,

@@ -3,6 +3,7 @@ import { formatProblems, InvalidInput } from "../core/spec/problems.ts";
 import * as check from "./check.ts";
 import * as destroy from "./destroy.ts";
 import { CommandFailure } from "./failure.ts";
+import { EnvironmentFailure } from "../setup/failure.ts";
 import * as outputs from "./outputs.ts";
 import * as plan from "./plan.ts";
 import * as preview from "./preview.ts";
@@ -21,7 +22,7 @@ try {
   if (error instanceof InvalidInput) {
     console.error(formatProblems(error.problems));
     process.exitCode = error.exitCode;
-  } else if (error instanceof CommandFailure) {
+  } else if (error instanceof CommandFailure || error instanceof EnvironmentFailure) {
     console.error(error.message);
     process.exitCode = error.exitCode;
   } else if (error instanceof CommanderError) {

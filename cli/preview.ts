@@ -4,7 +4,9 @@ import { describePlan } from "../core/plan/describe.ts";
 import { loadStackPlan } from "../loading/stack-plan.ts";
 import { ensureAll } from "../setup/ensure.ts";
 import { openStack } from "./engine.ts";
+import { engineFailure } from "./failure.ts";
 import { projectRoot, readStackFile } from "./project.ts";
+import { EngineDisplay } from "./show.ts";
 
 export function register(program: Command): void {
   program
@@ -20,6 +22,11 @@ async function preview({ stack }: { stack: string }): Promise<void> {
   const plan = await loadStackPlan({ root: projectRoot, config, stack });
   console.log(describePlan(plan));
   const engine = await openStack(stack, () => Promise.resolve({ ...declareStack(plan, stack) }), console.log);
-  const { changeSummary } = await engine.preview({ onError: console.error });
+  const display = new EngineDisplay();
+  const { changeSummary } = await engine
+    .preview({ onEvent: display.onEvent, onError: () => undefined })
+    .catch((error: unknown) => {
+      throw engineFailure(error, display.errors);
+    });
   for (const [operation, count] of Object.entries(changeSummary)) console.log(`${operation}: ${count}`);
 }

@@ -8,7 +8,7 @@ import type { StackPlan } from "../core/plan/plan.ts";
 import { loadStackPlan } from "../loading/stack-plan.ts";
 import { ensureAll } from "../setup/ensure.ts";
 import { openStack } from "./engine.ts";
-import { CommandFailure } from "./failure.ts";
+import { engineFailure } from "./failure.ts";
 import { projectRoot, readStackFile } from "./project.ts";
 import { EngineDisplay } from "./show.ts";
 import { describeResult } from "./result.ts";
@@ -36,9 +36,10 @@ async function up({ stack }: UpOptions): Promise<void> {
   // eslint-disable-next-line @typescript-eslint/require-await -- the engine wants a promise
   const engine = await openStack(stack, async () => ({ ...declareStack(plan, stack) }), say);
   const result = await interruptible(plan, stack, say, () =>
-    engine.up({ onEvent: display.onEvent, onError: () => undefined }).catch(() => undefined),
+    engine.up({ onEvent: display.onEvent, onError: () => undefined }).catch((error: unknown) => {
+      throw engineFailure(error, display.errors);
+    }),
   );
-  if (result === undefined) throw failureOf(display.errors);
   say(describeResult(plan, modelsOf(result)));
 }
 
@@ -65,12 +66,4 @@ async function interruptible<T>(
 
 function modelsOf(result: UpResult): Record<string, ModelOutputs> {
   return (result.outputs["models"]?.value ?? {}) as Record<string, ModelOutputs>;
-}
-
-/** The errors of the resources, without the engine's own summary, and the exit code that they name. */
-function failureOf(errors: readonly string[]): CommandFailure {
-  const own = errors.filter((error) => !/^error: update failed|^update failed/.test(error));
-  const message = own.length > 0 ? own.join("\n") : "the update failed";
-  const code = /\(exit code (\d+)/.exec(message)?.[1];
-  return new CommandFailure(message, code === undefined ? 1 : Number(code));
 }

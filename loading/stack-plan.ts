@@ -11,6 +11,7 @@ import { memoryProblems, timeProblems, type Planned } from "./limits.ts";
 import { machineFacts, type MachineFacts } from "./machine.ts";
 import { findModelFiles, modelProblem, readModelFiles, type ModelFile } from "./model-files.ts";
 import { portProblems } from "./ports.ts";
+import { sharedWorkspaceProblems, stackFileName } from "./stack-files.ts";
 import { storageProblems } from "./storage.ts";
 import { currentRun, lastSpeeds, runState, verdictOf } from "./workspace.ts";
 
@@ -32,7 +33,7 @@ export interface LoadOptions {
  */
 export async function loadStackPlan(options: LoadOptions): Promise<StackPlan> {
   const { root, config, stack } = options;
-  const stackFile = `Pulumi.${stack}.yaml`;
+  const stackFile = stackFileName(stack);
   const files = options.files ?? findModelFiles(root, config.models);
   if (files.length === 0) throw new InvalidInput([noModelFiles(config.models, stackFile)]);
   const workspace = path.resolve(root, config.workspace);
@@ -40,8 +41,9 @@ export async function loadStackPlan(options: LoadOptions): Promise<StackPlan> {
   const { USAGE, DATA, STORAGE, OUT_OF_MEMORY, PORT_IN_USE } = EXIT_CODES;
 
   const { planned, problems, dataProblems } = planAll(options, files, workspace, machine);
+  const shared = sharedWorkspaceProblems(root, stack, config);
   throwAny([
-    { problems: [...problems, ...timeProblems(planned)], exitCode: USAGE.code },
+    { problems: [...shared, ...problems, ...timeProblems(planned)], exitCode: USAGE.code },
     { problems: dataProblems, exitCode: DATA.code },
   ]);
   const fineTunes = planned.map(({ plan }) => plan);

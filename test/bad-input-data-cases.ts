@@ -219,6 +219,13 @@ export const stackCases: Case[] = [
     code: 2,
   },
   {
+    what: "the workspace of another stack",
+    more: { "Pulumi.other.yaml": "config:\n  tuneform:workspace: shared\n" },
+    stack: { workspace: "./shared" },
+    says: /Pulumi\.test\.yaml tuneform:workspace: .*workspace of Pulumi\.other\.yaml too/,
+    code: 2,
+  },
+  {
     what: "a workspace that is a file",
     stack: { workspace: "models/triage.yaml" },
     says: /tuneform:workspace: .*models\/triage\.yaml is a file, not a folder/,

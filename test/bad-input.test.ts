@@ -45,7 +45,8 @@ describe("bad input is refused with file, field and what to do, and leaves nothi
     const error = await load(bad);
     expect(error.message).toMatch(bad.says);
     expect(error.exitCode).toBe(bad.code);
-    expect(fs.readdirSync(root).sort()).toEqual(["data", "models"]);
+    const given = Object.keys(bad.more ?? {}).map((file) => file.split("/")[0] ?? "");
+    expect(fs.readdirSync(root).sort()).toEqual([...new Set(["data", "models", ...given])].sort());
   });
 
   it("a port that another program holds", async () => {

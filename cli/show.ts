@@ -35,6 +35,8 @@ export class EngineDisplay {
       if (message.severity === "error") this.#errors.push(text);
       else if (text !== "") this.line(text);
     }
+    // A preview sends the same events for what an update would do.
+    if (event.resOutputsEvent?.planning) return;
     const step = event.resOutputsEvent?.metadata ?? event.resOpFailedEvent?.metadata;
     if (step !== undefined && step.op !== "same" && step.type !== "pulumi:pulumi:Stack") {
       const failed = event.resOpFailedEvent !== undefined;

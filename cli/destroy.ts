@@ -1,8 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import type { Command } from "commander";
-import { openStack } from "./engine.ts";
-import { engineFailure } from "./failure.ts";
+import { openStack, watched } from "./engine.ts";
 import { projectRoot, readStackFile } from "./project.ts";
 import { EngineDisplay } from "./show.ts";
 
@@ -22,9 +21,7 @@ async function destroy({ stack, artefacts }: { stack: string; artefacts?: true }
     () => Promise.resolve({}),
     (line) => display.line(line),
   );
-  await engine.destroy({ onEvent: display.onEvent, onError: () => undefined }).catch((error: unknown) => {
-    throw engineFailure(error, display.errors);
-  });
+  await watched(display, (options) => engine.destroy(options));
   const { config } = readStackFile(stack);
   const workspace = path.resolve(projectRoot, config.workspace);
   if (artefacts) fs.rmSync(workspace, { recursive: true, force: true });

@@ -4,7 +4,9 @@ import path from "node:path";
 import * as automation from "@pulumi/pulumi/automation/index.js";
 import { isAlive } from "../components/local/lease.ts";
 import { ensurePulumi } from "../setup/pulumi-cli.ts";
+import { engineFailure } from "./failure.ts";
 import { projectRoot, readStackFile } from "./project.ts";
+import type { EngineDisplay } from "./show.ts";
 
 /** Folder of the embedded engine: state, and a copy of the stack's settings, so that no tracked file changes. */
 const embedded = path.join(projectRoot, ".tuneform");
@@ -46,6 +48,23 @@ export async function openStack(
   const values = Object.entries(raw).map(([key, value]) => [key, { value }] as const);
   await opened.setAllConfig(Object.fromEntries(values));
   return opened;
+}
+
+interface Watching {
+  onEvent: EngineDisplay["onEvent"];
+  onError: () => void;
+}
+
+/** Runs an operation of the engine under a display. Throws CommandFailure with what it failed for. */
+export async function watched<T>(
+  display: EngineDisplay,
+  operation: (options: Watching) => Promise<T>,
+): Promise<T> {
+  try {
+    return await operation({ onEvent: display.onEvent, onError: () => undefined });
+  } catch (error) {
+    throw engineFailure(error, display.errors);
+  }
 }
 
 /** An engine that was killed leaves its lock behind; one whose process on this machine is gone is lifted. */

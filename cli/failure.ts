@@ -12,7 +12,7 @@ export class CommandFailure extends Error {
  * where no resource failed (another update holds the stack, say), the engine's own words.
  */
 export function engineFailure(error: unknown, resourceErrors: readonly string[]): CommandFailure {
-  const own = resourceErrors.filter((line) => !/^(error: )?\w+ failed/.test(line));
+  const own = resourceErrors.filter((line) => !/^(error: )?(update|preview|destroy) failed/.test(line));
   const message = own.length > 0 ? own.join("\n") : engineWords(error);
   const code = /\(exit code (\d+)/.exec(message)?.[1];
   return new CommandFailure(message, code === undefined ? 1 : Number(code));

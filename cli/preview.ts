@@ -3,8 +3,7 @@ import { declareStack } from "../components/stack.ts";
 import { describePlan } from "../core/plan/describe.ts";
 import { loadStackPlan } from "../loading/stack-plan.ts";
 import { ensureAll } from "../setup/ensure.ts";
-import { openStack } from "./engine.ts";
-import { engineFailure } from "./failure.ts";
+import { openStack, watched } from "./engine.ts";
 import { projectRoot, readStackFile } from "./project.ts";
 import { EngineDisplay } from "./show.ts";
 
@@ -23,10 +22,6 @@ async function preview({ stack }: { stack: string }): Promise<void> {
   console.log(describePlan(plan));
   const engine = await openStack(stack, () => Promise.resolve({ ...declareStack(plan, stack) }), console.log);
   const display = new EngineDisplay();
-  const { changeSummary } = await engine
-    .preview({ onEvent: display.onEvent, onError: () => undefined })
-    .catch((error: unknown) => {
-      throw engineFailure(error, display.errors);
-    });
+  const { changeSummary } = await watched(display, (options) => engine.preview(options));
   for (const [operation, count] of Object.entries(changeSummary)) console.log(`${operation}: ${count}`);
 }

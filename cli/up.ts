@@ -7,8 +7,7 @@ import { describePlan } from "../core/plan/describe.ts";
 import type { StackPlan } from "../core/plan/plan.ts";
 import { loadStackPlan } from "../loading/stack-plan.ts";
 import { ensureAll } from "../setup/ensure.ts";
-import { openStack } from "./engine.ts";
-import { engineFailure } from "./failure.ts";
+import { openStack, watched } from "./engine.ts";
 import { projectRoot, readStackFile } from "./project.ts";
 import { EngineDisplay } from "./show.ts";
 import { describeResult } from "./result.ts";
@@ -36,9 +35,7 @@ async function up({ stack }: UpOptions): Promise<void> {
   // eslint-disable-next-line @typescript-eslint/require-await -- the engine wants a promise
   const engine = await openStack(stack, async () => ({ ...declareStack(plan, stack) }), say);
   const result = await interruptible(plan, stack, say, () =>
-    engine.up({ onEvent: display.onEvent, onError: () => undefined }).catch((error: unknown) => {
-      throw engineFailure(error, display.errors);
-    }),
+    watched(display, (options) => engine.up(options)),
   );
   say(describeResult(plan, modelsOf(result)));
 }

@@ -1,7 +1,7 @@
 import { nearest } from "../core/spec/explain.ts";
 import type { Problem } from "../core/spec/problems.ts";
 import { modelProblem, type ModelFile } from "./model-files.ts";
-import type { RawRow } from "./row-formats.ts";
+import { MOST_PROBLEMS, type RawRow } from "./row-formats.ts";
 import { at, FORMAT_FIELDS, text, textsOf } from "./row-texts.ts";
 
 /** What planning needs of a row. */
@@ -10,9 +10,6 @@ export interface RowFacts {
   characters: number;
   answerCharacters: number;
 }
-
-/** Problems of one kind are not listed for every row of a large file. */
-const MOST_PROBLEMS = 5;
 
 /** Check the rows of one file against the model file: fields, labels, ids. `shown` is the file's name. */
 export function checkRows(

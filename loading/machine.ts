@@ -25,11 +25,13 @@ function memoryBytes(): number {
   return limit > 0 ? Math.min(os.totalmem(), limit) : os.totalmem();
 }
 
-/** Of the nearest folder that exists already. */
+/** The path itself, or the nearest above it that exists already. */
+export function nearestExisting(file: string): string {
+  return fs.existsSync(file) ? file : nearestExisting(path.dirname(file));
+}
+
 function freeBytes(folder: string): number {
-  let existing = folder;
-  while (!fs.existsSync(existing)) existing = path.dirname(existing);
-  const { bavail, bsize } = fs.statfsSync(existing);
+  const { bavail, bsize } = fs.statfsSync(nearestExisting(folder));
   return bavail * bsize;
 }
 

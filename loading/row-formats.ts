@@ -1,5 +1,6 @@
 import { parse as parseCsv } from "csv-parse/sync";
 import type { FineTuneSpec } from "../core/spec/fine-tune.ts";
+import { isObject } from "../core/spec/json-schema.ts";
 import type { Problem } from "../core/spec/problems.ts";
 
 /** A row with its 1-based line (JSON Lines, CSV) or position (JSON array). */
@@ -14,7 +15,7 @@ export interface ParsedRows {
 }
 
 /** Problems of one kind are not listed for every row of a large file. */
-const MOST_PROBLEMS = 5;
+export const MOST_PROBLEMS = 5;
 
 /** Text of a data file → rows. Reports the lines that are not rows. */
 export function parseRows(text: string, format: FineTuneSpec["data"]["format"], shown: string): ParsedRows {
@@ -106,11 +107,9 @@ function isOneObject(text: string): boolean {
 }
 
 function asRows(values: { line: number; value: unknown }[], shown: string, unit: string): ParsedRows {
-  const isRow = (value: unknown): value is Record<string, unknown> =>
-    typeof value === "object" && value !== null && !Array.isArray(value);
-  const wrong = values.filter(({ value }) => !isRow(value)).slice(0, MOST_PROBLEMS);
+  const wrong = values.filter(({ value }) => !isObject(value)).slice(0, MOST_PROBLEMS);
   return {
-    rows: values.filter((row): row is RawRow => isRow(row.value)),
+    rows: values.filter((row): row is RawRow => isObject(row.value)),
     problems: wrong.map(({ line }) => ({
       file: shown,
       line,

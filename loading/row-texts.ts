@@ -1,4 +1,6 @@
+import { valueAt } from "../core/spec/explain.ts";
 import type { FineTuneSpec } from "../core/spec/fine-tune.ts";
+import { isObject } from "../core/spec/json-schema.ts";
 
 type Row = Record<string, unknown>;
 type Data = FineTuneSpec["data"];
@@ -39,9 +41,7 @@ export function textsOf(row: Row, { format, fields }: Data): { prompt: string; a
 }
 
 function textsOfTurns(turns: unknown, name: string, content: string) {
-  const isTurn = (turn: unknown): turn is Row =>
-    typeof turn === "object" && turn !== null && !Array.isArray(turn);
-  if (!Array.isArray(turns) || turns.length === 0 || !turns.every(isTurn))
+  if (!Array.isArray(turns) || turns.length === 0 || !turns.every(isObject))
     return `${name} is not a list of messages`;
   const texts = turns.map((turn) => text(turn[content]));
   return { prompt: joined(texts.slice(0, -1)), answer: texts.at(-1) ?? "" };
@@ -53,15 +53,7 @@ const joined = (parts: string[]) => parts.filter((part) => part !== "").join("\n
 export function at(row: Row, field: string | null): unknown {
   if (field === null) return undefined;
   if (Object.hasOwn(row, field)) return row[field];
-  return field
-    .split(".")
-    .reduce<unknown>(
-      (inner, key) =>
-        typeof inner === "object" && inner !== null && Object.hasOwn(inner, key)
-          ? (inner as Row)[key]
-          : undefined,
-      row,
-    );
+  return valueAt(row, field.split("."));
 }
 
 /** A field as text: strings as they are, anything else as JSON, absent ones as nothing. */

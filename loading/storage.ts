@@ -1,10 +1,9 @@
 import fs from "node:fs";
-import path from "node:path";
 import { adapterParameters, baseModel, parameterCount } from "../core/catalog/base-models.ts";
 import { gigabytes } from "../core/plan/describe.ts";
 import type { FineTunePlan } from "../core/plan/plan.ts";
 import type { Problem } from "../core/spec/problems.ts";
-import type { MachineFacts } from "./machine.ts";
+import { nearestExisting, type MachineFacts } from "./machine.ts";
 
 /** Can the workspace be written, and does what the plan writes fit? Asked before anything is written. */
 export function storageProblems(
@@ -16,8 +15,7 @@ export function storageProblems(
   const problem = (message: string, hint: string): Problem[] => [
     { file: stackFile, path: "tuneform:workspace", message, hint },
   ];
-  let existing = workspace;
-  while (!fs.existsSync(existing)) existing = path.dirname(existing);
+  const existing = nearestExisting(workspace);
   if (!fs.statSync(existing).isDirectory())
     return problem(`${existing} is a file, not a folder`, "name a folder; it is made if it is not there");
   try {

@@ -138,7 +138,8 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best !== undefined && best.distance <= Math.max(1, word.length / 2) ? best.name : undefined;
 }
 
-function valueAt(value: unknown, path: string[]): unknown {
+/** What stands at a path, own keys only. */
+export function valueAt(value: unknown, path: string[]): unknown {
   return path.reduce<unknown>(
     (inner, key) =>
       typeof inner === "object" && inner !== null && Object.hasOwn(inner, key)

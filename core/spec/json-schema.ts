@@ -37,7 +37,7 @@ export function jsonSchemaFaults(schema: unknown, place = ""): string[] {
   return faults;
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

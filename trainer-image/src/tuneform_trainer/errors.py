@@ -38,3 +38,12 @@ class StageError(Exception):
         self.code = code
         self.message = message
         self.problems = problems or []
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Of a GPU or of the machine; on a CPU torch tells it as a RuntimeError in words."""
+    import torch
+
+    return isinstance(error, torch.cuda.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and "allocate memory" in str(error)
+    )

@@ -11,9 +11,9 @@ from tuneform_trainer.config import Run
 from tuneform_trainer.data.formats import Row
 from tuneform_trainer.data.split import position
 from tuneform_trainer.errors import ExitCode, StageError
-from tuneform_trainer.evaluation.contestants import adapter_sha256, contestants, score_all
+from tuneform_trainer.evaluation.contestants import contestants, score_all
 from tuneform_trainer.prepare import load_splits
-from tuneform_trainer.workspace import Workspace, read_json, write_json
+from tuneform_trainer.workspace import Workspace, adapter_sha256, read_json, write_json
 
 LIBRARIES = ("torch", "transformers", "peft", "scikit-learn", "rouge-score", "numpy")
 
@@ -27,12 +27,13 @@ def evaluate(run: Run, workspace: Workspace) -> None:
     """
     incumbent = _incumbent(run, workspace)
     entry = read_json(workspace.registry(run.name) / "versions" / f"{run.run_id}.json")
-    if entry is not None and entry["adapterSha256"] != adapter_sha256(workspace.adapter(run)):
+    adapter = adapter_sha256(workspace.adapter(run))
+    if entry is not None and entry["adapterSha256"] != adapter:
         entry = None  # trained again, with another result: what was promoted is gone
     if entry is not None and incumbent is not None:
         _roll_back(run, workspace, entry)
         return
-    if _stands(run, workspace, incumbent, promoted_before=entry is not None):
+    if _stands(run, workspace, adapter, incumbent, promoted_before=entry is not None):
         progress.stage("evaluate", "skipped")
         return
     progress.stage("evaluate", "start")
@@ -58,7 +59,9 @@ def _roll_back(run: Run, workspace: Workspace, entry: dict[str, Any]) -> None:
     progress.stage("evaluate", "skipped", note)
 
 
-def _stands(run: Run, workspace: Workspace, incumbent: str | None, *, promoted_before: bool) -> bool:
+def _stands(
+    run: Run, workspace: Workspace, adapter: str | None, incumbent: str | None, *, promoted_before: bool
+) -> bool:
     """Whether the verdict in the run's folder answers today's question."""
     folder = workspace.run(run.run_id)
     verdict = read_json(folder / "verdict.json")
@@ -66,7 +69,7 @@ def _stands(run: Run, workspace: Workspace, incumbent: str | None, *, promoted_b
         return False
     same_incumbent: bool = promoted_before or verdict["incumbent"] == incumbent
     same_settings: bool = verdict["settings"] == _settings(run)
-    same_adapter: bool = verdict.get("adapterSha256") == adapter_sha256(workspace.adapter(run))
+    same_adapter: bool = verdict.get("adapterSha256") == adapter
     return same_incumbent and same_settings and same_adapter
 
 

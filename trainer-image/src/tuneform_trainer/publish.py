@@ -7,8 +7,7 @@ import time
 from tuneform_trainer import progress
 from tuneform_trainer.config import Run
 from tuneform_trainer.errors import ExitCode, StageError
-from tuneform_trainer.evaluation.contestants import adapter_sha256
-from tuneform_trainer.workspace import Workspace, read_json, write_atomically, write_json
+from tuneform_trainer.workspace import Workspace, adapter_sha256, read_json, write_atomically, write_json
 
 REFUSED = {"rejected": ExitCode.REJECTED, "undecidable": ExitCode.UNDECIDABLE}
 

@@ -15,19 +15,16 @@ from typing import Any
 
 from tuneform_trainer import progress
 from tuneform_trainer.config import Run
-from tuneform_trainer.errors import ExitCode, StageError
+from tuneform_trainer.errors import ExitCode, StageError, is_out_of_memory
 from tuneform_trainer.prepare import load_splits
-from tuneform_trainer.workspace import Workspace, read_json, storage_errors, write_json
-
-WEIGHTS = "adapter_model.safetensors"
+from tuneform_trainer.workspace import Workspace, adapter_sha256, read_json, storage_errors, write_json
 
 
 def train(run: Run, workspace: Workspace) -> None:
     """Make runs/<id>/adapter and training.json, or find them whole."""
     folder = workspace.run(run.run_id)
-    adapter = workspace.adapter(run)
     done = read_json(folder / "training.json")
-    if done is not None and _sha256(adapter / WEIGHTS) == done["adapterSha256"]:
+    if done is not None and adapter_sha256(workspace.adapter(run)) == done["adapterSha256"]:
         progress.stage("train", "skipped")
         return
     slots = int(os.environ.get("TUNEFORM_PARALLELISM", "1"))
@@ -97,15 +94,14 @@ def _fit(trainer: Any, resume: Path | None) -> None:
 
     try:
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-    except torch.cuda.OutOfMemoryError as error:
-        message = (
-            "out of GPU memory; lower train.maxLength or train.effectiveBatch, or choose train.method: qlora"
-        )
-        raise StageError(ExitCode.OUT_OF_MEMORY, message) from error
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
+        if not is_out_of_memory(error):
             raise
-        raise StageError(ExitCode.OUT_OF_MEMORY, f"out of memory: {error}") from error
+        message = f"out of memory: {error}"
+        if isinstance(error, torch.cuda.OutOfMemoryError):
+            message = "out of GPU memory; lower train.maxLength or train.effectiveBatch, or choose "
+            message += "train.method: qlora"
+        raise StageError(ExitCode.OUT_OF_MEMORY, message) from error
 
 
 def _write_adapter(run: Run, workspace: Workspace, trainer: Any, best: Path | None) -> None:
@@ -158,7 +154,7 @@ def _summary(  # noqa: PLR0913, PLR0917 - one fact each
         "firstLoss": losses[0] if losses else None,
         "lastLoss": losses[-1] if losses else None,
         "validation": validation,
-        "adapterSha256": _sha256(workspace.adapter(run) / WEIGHTS),
+        "adapterSha256": adapter_sha256(workspace.adapter(run)),
         "adaptedModules": modules,
         "trainableParameters": trainer.model.get_nb_trainable_parameters()[0],
         "resumedFrom": step_of(resume) if resume else None,
@@ -168,10 +164,6 @@ def _summary(  # noqa: PLR0913, PLR0917 - one fact each
             **{n: version(n) for n in ("torch", "transformers", "trl", "peft", "bitsandbytes")},
         },
     }
-
-
-def _sha256(file: Path) -> str | None:
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
 
 
 def _require_reporting(run: Run) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import tempfile
@@ -109,6 +110,15 @@ def _says_disk_full(error: BaseException | None) -> bool:
         return True
     words = ("No space left on device", "os error 28", "PytorchStreamWriter failed writing")
     return any(word in str(error) for word in words) or _says_disk_full(error.__cause__ or error.__context__)
+
+
+WEIGHTS = "adapter_model.safetensors"
+
+
+def adapter_sha256(adapter: Path) -> str | None:
+    """Digest of an adapter's weights, or None where there are none."""
+    file = adapter / WEIGHTS
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:

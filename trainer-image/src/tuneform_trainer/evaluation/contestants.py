@@ -14,13 +14,12 @@ from typing import Any
 from tuneform_trainer import progress
 from tuneform_trainer.config import Base, Run
 from tuneform_trainer.data.formats import Row
-from tuneform_trainer.errors import ExitCode, StageError
+from tuneform_trainer.errors import ExitCode, StageError, is_out_of_memory
 from tuneform_trainer.evaluation.metrics import Scored
 from tuneform_trainer.evaluation.partial import PartialScores
-from tuneform_trainer.workspace import Workspace, read_json, write_json
+from tuneform_trainer.workspace import Workspace, adapter_sha256, read_json, write_json
 
 SCORING = 2  # raised when scoring.py counts differently: kept scores are then not reused
-WEIGHTS = "adapter_model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -39,12 +38,6 @@ class Scores:
 
     rows: list[Scored]
     shortened: int  # prompts that had to be cut
-
-
-def adapter_sha256(adapter: Path) -> str | None:
-    """Digest of the adapter's weights, or None where there are none."""
-    file = adapter / WEIGHTS
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
 
 
 def contestants(run: Run, workspace: Workspace, incumbent: str | None) -> list[Contestant]:
@@ -148,13 +141,10 @@ def _score_on_one_base(
 @contextlib.contextmanager
 def _memory_errors() -> Iterator[None]:
     """Out of memory, on the accelerator or not, as what a person can do about it."""
-    import torch
-
     try:
         yield
-    except (torch.cuda.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        known = isinstance(error, torch.cuda.OutOfMemoryError | MemoryError)
-        if not known and "allocate memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
             raise
         message = "out of memory while scoring the test rows; lower serve.maxLength or free some memory"
         raise StageError(ExitCode.OUT_OF_MEMORY, message) from error

@@ -10,7 +10,7 @@ from tuneform_trainer.base import base_facts, load_tokenizer, model_folder
 from tuneform_trainer.chat import family, stop_token_ids
 from tuneform_trainer.config import Run
 from tuneform_trainer.errors import ExitCode, StageError
-from tuneform_trainer.workspace import Workspace, read_json
+from tuneform_trainer.workspace import WEIGHTS, Workspace, adapter_sha256, read_json
 
 CONTRACT_VERSION = 1
 VLLM_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # values of --max-lora-rank
@@ -38,7 +38,7 @@ def adapter_problems(adapter: Path) -> list[str]:
     rank = config.get("r", 0)
     if not 1 <= rank <= VLLM_RANKS[-1]:
         problems.append(f"adapter_config.json: rank {rank} is outside 1 to {VLLM_RANKS[-1]}")
-    return problems + _tensor_problems(adapter / "adapter_model.safetensors", rank)
+    return problems + _tensor_problems(adapter / WEIGHTS, rank)
 
 
 def _tensor_problems(file: Path, rank: int) -> list[str]:
@@ -93,7 +93,7 @@ def contract(run: Run, workspace: Workspace) -> dict[str, Any]:
         "labels": run.data.labels,
         "maxLength": run.serve.max_length,
         "adapter": {
-            "sha256": _sha256((adapter / "adapter_model.safetensors").read_bytes()),
+            "sha256": adapter_sha256(adapter),
             "rank": config["r"],
             "alpha": config["lora_alpha"],
             "targetModules": _targets(config["target_modules"]),

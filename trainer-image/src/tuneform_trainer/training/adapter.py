@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tuneform_trainer.base import base_facts, load_model
 from tuneform_trainer.chat import Family, family
-from tuneform_trainer.config import Run, Train
+from tuneform_trainer.config import Run
 from tuneform_trainer.errors import ExitCode, StageError
-
-if TYPE_CHECKING:
-    import torch
 
 
 def target_modules(traits: Family, targets: str) -> list[str]:
@@ -20,7 +17,7 @@ def target_modules(traits: Family, targets: str) -> list[str]:
 
 
 def adapted_model(run: Run) -> tuple[Any, int]:
-    """A PeftModel ready to train, and how many modules it adapts.
+    """A PeftModel, its adapter in the type of the base, and how many modules it adapts.
 
     Raises StageError(BASE_MODEL) when a layer has fewer adapted modules than its family should have:
     a name that matches nothing would silently train less.
@@ -47,24 +44,9 @@ def adapted_model(run: Run) -> tuple[Any, int]:
         task_type="CAUSAL_LM",
     )
     adapted = get_peft_model(model, config, autocast_adapter_dtype=False)
-    cast_trainable(adapted, train)
     count = sum(1 for name, _ in adapted.named_modules() if name.endswith(".lora_A"))
     expected = len(names) * (len(chosen) if chosen is not None else layers)
     if count != expected:
         message = f"{run.base.id}: {count} modules are adapted, its family should have {expected}"
         raise StageError(ExitCode.BASE_MODEL, f"{message} ({', '.join(names)})")
     return adapted, count
-
-
-def cast_trainable(model: torch.nn.Module, train: Train) -> None:
-    """Gives the adapter the type that the run asks for; the parameters stay the same objects.
-
-    A setting of its own, since fp32 adapters on a bf16 base run four times slower on a CPU. Needed again
-    wherever a library decides otherwise: TRL 1.9 makes every adapter on 4-bit weights bf16, PEFT makes
-    one that it loads from a checkpoint fp32.
-    """
-    import torch
-
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.to(getattr(torch, train.adapter_dtype))

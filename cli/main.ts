@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { formatProblems, InvalidInput } from "../core/spec/problems.ts";
 import * as check from "./check.ts";
 import * as destroy from "./destroy.ts";
+import * as estimate from "./estimate.ts";
 import { CommandFailure } from "./failure.ts";
 import { EnvironmentFailure } from "../setup/failure.ts";
 import * as outputs from "./outputs.ts";
@@ -14,7 +15,8 @@ const program = new Command("tuneform")
   .description("A fine-tune of a small language model as a piece of infrastructure")
   .showHelpAfterError()
   .exitOverride();
-for (const command of [check, plan, preview, up, status, outputs, destroy]) command.register(program);
+for (const command of [check, estimate, plan, preview, up, status, outputs, destroy])
+  command.register(program);
 
 try {
   await program.parseAsync();

@@ -1,4 +1,5 @@
 import path from "node:path";
+import { INSTANCES } from "../core/catalog/instances.ts";
 import { planFineTune, planServers, type FineTunePlan, type StackPlan } from "../core/plan/plan.ts";
 import { resolveBase, type BaseFolder, type ResolvedBase } from "../core/plan/resolve.ts";
 import type { Speed } from "../core/plan/time.ts";
@@ -132,6 +133,7 @@ function planModel(
     base,
     data,
     memoryBytes: machine.memoryBytes,
+    instances: INSTANCES,
     speed: speeds.get(base.base.id) ?? { source: "probe", flopsPerSecond: machine.flopsPerSecond() },
     runState: (runId) => runState(workspace, runId),
     verdictOf: (runId) => verdictOf(workspace, runId),

@@ -1,5 +1,6 @@
 import fs from "node:fs";
-import { adapterParameters, baseModel, parameterCount } from "../core/catalog/base-models.ts";
+import { adapterParameters, parameterCount } from "../core/catalog/architecture.ts";
+import { baseModel } from "../core/catalog/base-models.ts";
 import { gigabytes } from "../core/plan/describe.ts";
 import type { FineTunePlan } from "../core/plan/plan.ts";
 import type { Problem } from "../core/spec/problems.ts";

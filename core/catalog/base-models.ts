@@ -1,3 +1,5 @@
+import type { Architecture } from "./architecture.ts";
+
 /**
  * The base models that Tuneform knows. Adding one is an entry here; test/unit/catalog.test.ts checks its
  * parameter count from the architecture against the published one.
@@ -16,28 +18,14 @@ export interface BaseModel {
   /** As published on the model card or counted from its weights. */
   publishedParameters: number;
   licence: string;
+  /** What commercial users have to know of it; absent where nothing. */
+  licenceLimits?: string;
   gated: boolean;
   /** Tokens. */
   context: number;
   bestFor: string;
   template: string;
   vllmLora: boolean;
-}
-
-/** What memory and time follow from. */
-export interface Architecture {
-  layers: number;
-  hidden: number;
-  heads: number;
-  keyValueHeads: number;
-  headDim: number;
-  intermediate: number;
-  vocabulary: number;
-  tiedHead: boolean;
-  /** q, k and v have a bias. */
-  attentionBias?: boolean;
-  /** Norm weights a layer, in multiples of `hidden`; 2 unless the family has more. */
-  normsPerLayer?: number;
 }
 
 export const BASE_MODELS = {
@@ -80,6 +68,7 @@ export const BASE_MODELS = {
       intermediate: 8192,
       vocabulary: 32064,
       tiedHead: false,
+      isFused: true,
     },
     publishedParameters: 3_821_079_552,
     licence: "MIT",
@@ -125,6 +114,8 @@ export const BASE_MODELS = {
     },
     publishedParameters: 8_030_261_248,
     licence: "Llama 3.1 Community",
+    licenceLimits:
+      "above 700 million monthly users Meta has to agree; names of derived models begin with Llama",
     gated: true,
     context: 131072,
     bestFor: "long context, instructions",
@@ -147,6 +138,7 @@ export const BASE_MODELS = {
     },
     publishedParameters: 9_241_705_984,
     licence: "Gemma",
+    licenceLimits: "Google's prohibited uses have to be passed on to users",
     gated: true,
     context: 8192,
     bestFor: "several languages, writing",
@@ -192,6 +184,7 @@ export const BASE_MODELS = {
     },
     publishedParameters: 1_644_417_024,
     licence: "Stability AI Community",
+    licenceLimits: "commercial use needs a membership, free below a revenue limit",
     gated: false,
     context: 4096,
     bestFor: "small devices",
@@ -204,33 +197,4 @@ export const BASE_MODELS = {
 export function baseModel(id: string): BaseModel | undefined {
   // Not a plain look-up: `constructor` is no base model.
   return Object.hasOwn(BASE_MODELS, id) ? (BASE_MODELS as Record<string, BaseModel>)[id] : undefined;
-}
-
-/** Parameters of all linear layers of the decoder: what each token is multiplied with, head excluded. */
-export function linearParameters(a: Architecture): number {
-  const queries = a.heads * a.headDim;
-  const keysValues = a.keyValueHeads * a.headDim;
-  return a.layers * (a.hidden * (2 * queries + 2 * keysValues) + 3 * a.hidden * a.intermediate);
-}
-
-/** All parameters: linears, embeddings, head where it is not tied, norms and biases. */
-export function parameterCount(a: Architecture): number {
-  const embeddings = a.vocabulary * a.hidden * (a.tiedHead ? 1 : 2);
-  const norms = a.hidden * (a.layers * (a.normsPerLayer ?? 2) + 1);
-  const biases = a.attentionBias ? a.layers * (a.heads + 2 * a.keyValueHeads) * a.headDim : 0;
-  return linearParameters(a) + embeddings + norms + biases;
-}
-
-/** Parameters of a LoRA of this rank: r·Σ(in + out) over the adapted matrices of the adapted layers. */
-export function adapterParameters(
-  a: Architecture,
-  rank: number,
-  targets: string,
-  lastLayers: number | null,
-): number {
-  const queries = a.heads * a.headDim;
-  const keysValues = a.keyValueHeads * a.headDim;
-  const attention = 2 * (a.hidden + queries) + 2 * (a.hidden + keysValues);
-  const feedForward = targets === "all-linear" ? 3 * (a.hidden + a.intermediate) : 0;
-  return rank * Math.min(a.layers, lastLayers ?? a.layers) * (attention + feedForward);
 }

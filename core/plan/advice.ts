@@ -1,24 +1,120 @@
+import type { BaseModel } from "../catalog/base-models.ts";
 import type { FineTuneSpec } from "../spec/fine-tune.ts";
+import { usd, type FlightPlan } from "./flight.ts";
 import type { Duration } from "./time.ts";
 
-/** When fine-tuning may be the wrong answer or a setting will surprise, in words with numbers. */
-export function adviceFor(
-  spec: FineTuneSpec,
-  { rows, testRows, longestRowTokens }: { rows: number; testRows: number; longestRowTokens: number },
-  serveLength: number,
-  seconds: Duration | null,
-): string[] {
-  const advice: string[] = [];
-  if (rows < 200)
-    advice.push(`${rows} rows: below 200 clean examples a prompt to a larger model usually does better`);
-  if (testRows > 0 && testRows < 100)
-    advice.push(`${testRows} test rows: the gate can only see large gains; 100 or more decide better`);
-  if (longestRowTokens > serveLength)
-    advice.push(
-      `rows have up to about ${longestRowTokens} tokens, but the server takes ${serveLength}: see serve.maxLength`,
-    );
-  const { maxHours } = spec.compute;
-  if (maxHours !== null && seconds !== null && seconds.high > maxHours * 3600)
-    advice.push(`it may take longer than compute.maxHours: ${maxHours}`);
-  return advice;
+/** When fine-tuning may be the wrong answer, or a setting will surprise. */
+export interface Advice {
+  /** `use an API model`: the arithmetic or the task speaks against a fine-tune. */
+  level: "note" | "warning" | "use an API model";
+  /** With its numbers. */
+  text: string;
 }
+
+export interface Circumstances {
+  rows: number;
+  testRows: number;
+  longestRowTokens: number;
+  /** Mean of prompt and answer. */
+  rowTokens: number;
+  serveLength: number;
+  seconds: Duration | null;
+  entry: BaseModel | null;
+  /** Weights come from the hub. */
+  isDownloaded: boolean;
+  flight: FlightPlan | null;
+}
+
+type Rule = (spec: FineTuneSpec, facts: Circumstances) => Advice[];
+
+/** All rules, in the order in which they are told. */
+export const adviceFor = (spec: FineTuneSpec, facts: Circumstances): Advice[] =>
+  [amountOfData, taskFits, lengthFits, timeFits, limitsFit, licenceFits, breakEven].flatMap((rule) =>
+    rule(spec, facts),
+  );
+
+const note = (text: string): Advice[] => [{ level: "note", text }];
+const warning = (text: string): Advice[] => [{ level: "warning", text }];
+const useApi = (text: string): Advice[] => [{ level: "use an API model", text }];
+
+const amountOfData: Rule = (_spec, { rows, testRows }) => [
+  ...(rows < 200
+    ? warning(`${rows} rows: below 200 clean examples a prompt to a larger model usually does better`)
+    : rows < 500
+      ? note(`${rows} rows: 500 to 2,000 are the range in which a fine-tune usually pays`)
+      : []),
+  ...(testRows > 0 && testRows < 100
+    ? warning(`${testRows} test rows: the gate can only see large gains; 100 or more decide better`)
+    : []),
+];
+
+const taskFits: Rule = ({ economics: { scope } }) => {
+  if (scope === "broad-knowledge")
+    return useApi(
+      "economics.scope is broad-knowledge: a small model does not hold it, and training adds little",
+    );
+  if (scope === "open-ended")
+    return useApi(
+      "economics.scope is open-ended: no test row decides what is good, and a large model writes better",
+    );
+  return [];
+};
+
+const lengthFits: Rule = (_spec, { longestRowTokens, serveLength }) =>
+  longestRowTokens > serveLength
+    ? warning(
+        `rows have up to about ${longestRowTokens} tokens, but the server takes ${serveLength}: see serve.maxLength`,
+      )
+    : [];
+
+const timeFits: Rule = ({ compute: { maxHours } }, { seconds }) =>
+  maxHours !== null && seconds !== null && seconds.high > maxHours * 3600
+    ? warning(`it may take longer than compute.maxHours: ${maxHours}`)
+    : [];
+
+const limitsFit: Rule = ({ compute: { maxUsd, maxHours } }, { flight }) => {
+  const least = flight?.beyondLimits ?? null;
+  if (least === null) return [];
+  const limits = [maxUsd === null ? [] : `${usd(maxUsd)}`, maxHours === null ? [] : `${maxHours} h`].flat();
+  return warning(
+    `no instance keeps within ${limits.join(" and ")}: the cheapest is ${least.instance} ${least.purchase}, ` +
+      `${usd(least.cost.expected)}, ${(least.duration.expected / 3600).toFixed(1)} h expected`,
+  );
+};
+
+const licenceFits: Rule = ({ economics }, { entry, isDownloaded }) => {
+  if (entry === null) return [];
+  return [
+    ...(entry.gated && isDownloaded
+      ? note(`${entry.hubId} is gated: its licence has to be accepted on the hub, and a token is needed`)
+      : []),
+    ...(economics.commercial && entry.licenceLimits !== undefined
+      ? warning(`licence ${entry.licence}: ${entry.licenceLimits}`)
+      : []),
+  ];
+};
+
+const DAYS_PER_MONTH = 30;
+const RETRAININGS_PER_MONTH = { rarely: 0, monthly: 1, weekly: 52 / 12, daily: DAYS_PER_MONTH } as const;
+
+/** Server and retraining a month against an API at its price for the same tokens. */
+const breakEven: Rule = ({ economics }, { flight, rowTokens }) => {
+  const { requestsPerDay, apiUsdPerMillionTokens, dataChanges } = economics;
+  const perRun = flight?.best?.cost.expected ?? flight?.beyondLimits?.cost.expected ?? null;
+  const server = flight?.serving ?? null;
+  if (perRun === null || server === null) return [];
+  const retraining = RETRAININGS_PER_MONTH[dataChanges] * perRun;
+  const own = server.usdPerMonth + retraining;
+  const costs = `a server on ${server.instance} ${usd(server.usdPerMonth)} and retraining ${usd(retraining)} a month`;
+  if (apiUsdPerMillionTokens === null)
+    return dataChanges === "daily" || dataChanges === "weekly"
+      ? warning(`data that changes ${dataChanges}: ${costs}; retrieval or a prompt may do without`)
+      : [];
+  const usdPerRequest = (rowTokens * apiUsdPerMillionTokens) / 1e6;
+  const evenPerDay = Math.ceil(own / (usdPerRequest * DAYS_PER_MONTH));
+  const arithmetic = `${costs}; an API at ${usd(apiUsdPerMillionTokens)} a million tokens costs as much at ${evenPerDay.toLocaleString("en")} requests a day of ${Math.round(rowTokens)} tokens`;
+  if (requestsPerDay === null) return note(arithmetic);
+  return requestsPerDay < evenPerDay
+    ? useApi(`${arithmetic}; economics.requestsPerDay is ${requestsPerDay.toLocaleString("en")}`)
+    : note(`${arithmetic}; at ${requestsPerDay.toLocaleString("en")} the fine-tune is cheaper`);
+};

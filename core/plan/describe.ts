@@ -1,4 +1,5 @@
 import Table from "cli-table3";
+import { describeOption } from "./flight.ts";
 import type { FineTunePlan, StackPlan } from "./plan.ts";
 
 /** The plan as `up` prints it before anything happens. */
@@ -10,9 +11,16 @@ export function describePlan(plan: StackPlan): string {
   for (const fineTune of plan.fineTunes) table.push(rowOf(fineTune));
   const notes = plan.fineTunes.flatMap((fineTune) => [
     `${fineTune.name}: ${fineTune.state}: ${fineTune.why}`,
-    ...fineTune.advice.map((line) => `${fineTune.name}: note: ${line}`),
+    ...flightLines(fineTune),
+    ...fineTune.advice.map(({ level, text }) => `${fineTune.name}: ${level}: ${text}`),
   ]);
   return [`Plan (${plan.target}, workspace ${plan.workspace})`, table.toString(), ...notes].join("\n");
+}
+
+/** What it would take on a rented GPU. */
+function flightLines({ name, flight }: FineTunePlan): string[] {
+  const option = flight?.best ?? null;
+  return option === null ? [] : [`${name}: on a GPU: ${describeOption(option)}`];
 }
 
 function rowOf(plan: FineTunePlan): string[] {

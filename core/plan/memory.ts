@@ -3,7 +3,7 @@ import {
   linearParameters,
   parameterCount,
   type Architecture,
-} from "../catalog/base-models.ts";
+} from "../catalog/architecture.ts";
 import type { RunFile } from "../spec/run-file.ts";
 
 /** Bytes by name; `peakBytes` is their sum. */

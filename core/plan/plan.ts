@@ -1,8 +1,10 @@
 import type { FineTuneSpec } from "../spec/fine-tune.ts";
 import type { RunFile, ServerFile } from "../spec/run-file.ts";
 import type { StackConfig } from "../spec/stack.ts";
-import { adviceFor } from "./advice.ts";
+import type { Instance } from "../catalog/instances.ts";
+import { adviceFor, type Advice } from "./advice.ts";
 import { canonicalJson, dataDigest, evaluationDigestOf, rowsDigest, runIdOf } from "./digest.ts";
+import { flightPlan, type FlightPlan } from "./flight.ts";
 import { trainingMemory, type MemoryPlan } from "./memory.ts";
 import { resolveEvaluation, resolveTraining, type ResolvedBase } from "./resolve.ts";
 import { expectedTime, type Duration, type Speed } from "./time.ts";
@@ -34,6 +36,8 @@ export interface Facts {
   data: DataFacts;
   memoryBytes: number;
   speed: Speed;
+  /** That could be rented or are owned, with their prices. */
+  instances: readonly Instance[];
   /** State of a run in the workspace. */
   runState: (runId: string) => "new" | "resumes" | "reused";
   verdictOf: (runId: string) => FormerVerdict | null;
@@ -65,7 +69,9 @@ export interface FineTunePlan {
     change: "new" | "moves" | "none";
     from: string | null;
   };
-  advice: string[];
+  /** On a GPU; null for a base whose architecture is unknown. */
+  flight: FlightPlan | null;
+  advice: Advice[];
 }
 
 export interface ServerPlan {
@@ -115,6 +121,7 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
     rowTokens: all.tokens / Math.max(1, all.rows),
   };
   const seconds = architecture === null ? null : expectedTime(architecture, train, work, facts.speed);
+  const flight = flightOf(spec, facts, { ...work, testRows: test.rows });
   const state = facts.runState(runId);
   const verdict = state === "reused" ? facts.verdictOf(runId) : null;
   const { why, isRefused } = outlookOf(state, verdict, run, facts.current);
@@ -134,13 +141,39 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
     seconds,
     speedSource: facts.speed.source,
     serving: servingOf(spec.name, runId, base.id, facts.current, isRefused),
-    advice: adviceFor(
-      spec,
-      { rows: all.rows, testRows: Math.round(test.rows), longestRowTokens },
-      serve.maxLength,
+    flight,
+    advice: adviceFor(spec, {
+      rows: all.rows,
+      testRows: Math.round(test.rows),
+      longestRowTokens,
+      rowTokens: work.rowTokens,
+      serveLength: serve.maxLength,
       seconds,
-    ),
+      entry: facts.base.entry,
+      isDownloaded: base.weights.kind === "hub",
+      flight,
+    }),
   };
+}
+
+/** Tokens of an answer of the longest kind are generated for each test row. */
+function flightOf(
+  spec: FineTuneSpec,
+  { base: { architecture, context, entry }, data, instances }: Facts,
+  work: { trainTokens: number; testTokens: number; rowTokens: number; testRows: number },
+): FlightPlan | null {
+  if (architecture === null) return null;
+  const { maxLength, ...train } = spec.train;
+  const job = {
+    ...train,
+    ...work,
+    architecture,
+    rowTokens: Math.max(1, Math.min(work.rowTokens, maxLength)),
+    longestRowTokens: Math.max(1, Math.min(data.longestRowTokens, maxLength)),
+    longestAnswerTokens: data.longestAnswerTokens,
+    newTokens: Math.min(data.longestAnswerTokens, resolveEvaluation(spec).maxNewTokens),
+  };
+  return flightPlan(job, spec, { context, vllmLora: entry?.vllmLora ?? true }, instances);
 }
 
 /** What is trained on and tested on: declared splits, and shares of the rows that a hash divides. */

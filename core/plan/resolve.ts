@@ -1,4 +1,5 @@
-import { baseModel, BASE_MODELS, type Architecture } from "../catalog/base-models.ts";
+import type { Architecture } from "../catalog/architecture.ts";
+import { baseModel, BASE_MODELS, type BaseModel } from "../catalog/base-models.ts";
 import type { FineTuneSpec } from "../spec/fine-tune.ts";
 import type { Problem } from "../spec/problems.ts";
 import type { Base, RunFile } from "../spec/run-file.ts";
@@ -10,6 +11,8 @@ export interface ResolvedBase {
   architecture: Architecture | null;
   /** Tokens; null where unknown. */
   context: number | null;
+  /** Its catalog entry, where it has one. */
+  entry: BaseModel | null;
 }
 
 /** What loading found in a `base: {folder}`. */
@@ -38,12 +41,12 @@ export function resolveBase(
       weights: { kind: "folder", path, digest },
       licence: null,
     };
-    return { resolved: { base, architecture, context } };
+    return { resolved: { base, architecture, context, entry: null } };
   }
   if (typeof spec.base === "string") return resolveCatalog(spec.base, weights);
   if ("hub" in spec.base) {
     const { hub, revision } = spec.base;
-    const known = Object.values(BASE_MODELS).find((entry) => entry.hubId === hub);
+    const known = Object.values<BaseModel>(BASE_MODELS).find((entry) => entry.hubId === hub);
     const base: Base = {
       id: hub,
       hubId: hub,
@@ -51,7 +54,8 @@ export function resolveBase(
       weights: { kind: "hub" },
       licence: known?.licence ?? null,
     };
-    return { resolved: { base, architecture: known?.architecture ?? null, context: known?.context ?? null } };
+    const architecture = known?.architecture ?? null;
+    return { resolved: { base, architecture, context: known?.context ?? null, entry: known ?? null } };
   }
   throw new Error("a folder base without what loading found in it");
 }
@@ -71,11 +75,11 @@ function resolveCatalog(id: string, weights: StackConfig["weights"]): Resolution
   if (weights === "package" && entry.package !== undefined) {
     // No revision: nobody says that the package's weights are those of a certain commit.
     const base: Base = { ...common, revision: null, weights: { kind: "package", ...entry.package } };
-    return { resolved: { base, architecture, context } };
+    return { resolved: { base, architecture, context, entry } };
   }
   if (revision !== null) {
     const base: Base = { ...common, revision, weights: { kind: "hub" } };
-    return { resolved: { base, architecture, context } };
+    return { resolved: { base, architecture, context, entry } };
   }
   return {
     problem: {

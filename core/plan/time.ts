@@ -1,4 +1,4 @@
-import { adapterParameters, linearParameters, type Architecture } from "../catalog/base-models.ts";
+import { adapterParameters, linearParameters, type Architecture } from "../catalog/architecture.ts";
 import type { RunFile } from "../spec/run-file.ts";
 
 /** Seconds; a range, since no single number would be true. */

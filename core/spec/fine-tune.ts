@@ -226,6 +226,15 @@ const economics = z
       .nullable()
       .default(null)
       .describe("US dollars, of the API that the fine-tune would replace"),
+    dataChanges: z
+      .enum(["rarely", "monthly", "weekly", "daily"])
+      .default("rarely")
+      .describe("how often what has to be known changes, so that it is trained again"),
+    scope: z
+      .enum(["narrow", "broad-knowledge", "open-ended"])
+      .default("narrow")
+      .describe("one task with clear answers, knowledge of the world, or free creation"),
+    commercial: z.boolean().default(true).describe("licences that forbid or restrict it are named"),
   })
   .prefault({})
   .describe("what the fine-tune is compared with");

@@ -1,10 +1,6 @@
 import { describe, expect, it } from "vitest";
-import {
-  adapterParameters,
-  BASE_MODELS,
-  parameterCount,
-  type BaseModel,
-} from "../../core/catalog/base-models.ts";
+import { adapterParameters, parameterCount } from "../../core/catalog/architecture.ts";
+import { BASE_MODELS, type BaseModel } from "../../core/catalog/base-models.ts";
 
 describe("the catalog of base models", () => {
   it.each(Object.entries<BaseModel>(BASE_MODELS))(

@@ -1,4 +1,5 @@
 import { BASE_MODELS } from "../../core/catalog/base-models.ts";
+import { INSTANCES } from "../../core/catalog/instances.ts";
 import { planFineTune, type Facts } from "../../core/plan/plan.ts";
 import { fineTuneSchema } from "../../core/spec/fine-tune.ts";
 
@@ -27,6 +28,7 @@ export const exampleFacts: Facts = {
     },
     architecture: exampleArchitecture,
     context: 8192,
+    entry: null,
   },
   data: {
     sources: [{ path: "/x.jsonl", sha256: "abc", split: "all" }],
@@ -35,6 +37,7 @@ export const exampleFacts: Facts = {
     longestAnswerTokens: 3,
   },
   memoryBytes: 24e9,
+  instances: INSTANCES,
   speed: { source: "last run", tokensPerSecond: 200 },
   runState: () => "new",
   verdictOf: () => null,

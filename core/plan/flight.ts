@@ -1,0 +1,85 @@
+import type { Architecture } from "../catalog/architecture.ts";
+import { GPUS } from "../catalog/gpus.ts";
+import type { Instance } from "../catalog/instances.ts";
+import type { FineTuneSpec } from "../spec/fine-tune.ts";
+import { jobOptions, type Job, type JobOption } from "./job-options.ts";
+import { servingMemory, type ServingMemory } from "./serving-memory.ts";
+import { dollars, HOUR, type Dollars } from "./units.ts";
+
+/** What a fine-tune would take on rented or own GPUs, wherever it is really made. */
+export interface FlightPlan {
+  /** Cheapest expected job within the limits. */
+  best: JobOption | null;
+  /** The best of other instances, cheapest first. */
+  alternatives: JobOption[];
+  /** Cheapest of all where the limits leave none. */
+  beyondLimits: JobOption | null;
+  /** Why instances were left out, and how many. */
+  refused: Record<string, number>;
+  /** Cheapest instance that serves it, alone; null where none does. */
+  serving: { instance: string; gpu: string; usdPerMonth: Dollars; memory: ServingMemory } | null;
+}
+
+const ALTERNATIVES = 3;
+const HOURS_PER_MONTH = 730;
+
+/** Plan a job on all instances. */
+export function flightPlan(
+  job: Job,
+  spec: FineTuneSpec,
+  base: { context: number | null; vllmLora: boolean },
+  instances: readonly Instance[],
+): FlightPlan {
+  const { options, beyondLimits, refused } = jobOptions(job, instances, spec.compute);
+  const [best = null, ...others] = options;
+  const seen = new Set(best === null ? [] : [best.instance]);
+  const alternatives = others.filter(({ instance }) => !seen.has(instance) && seen.add(instance));
+  return {
+    best,
+    alternatives: alternatives.slice(0, ALTERNATIVES),
+    beyondLimits: best === null ? (beyondLimits[0] ?? null) : null,
+    refused,
+    serving: cheapestServer(job.architecture, job.rank, base, instances),
+  };
+}
+
+/** One GPU, all day, on demand: a server has to be there. */
+function cheapestServer(
+  architecture: Architecture,
+  rank: number,
+  { context, vllmLora }: { context: number | null; vllmLora: boolean },
+  instances: readonly Instance[],
+): FlightPlan["serving"] {
+  const byPrice = instances
+    .flatMap((instance) => (instance.usdPerHour === null ? [] : [{ instance, price: instance.usdPerHour }]))
+    .filter(({ instance }) => instance.stockAmi && GPUS[instance.gpu].bf16)
+    .sort((a, b) => a.price - b.price);
+  for (const { instance, price } of byPrice) {
+    const settings = { context: context ?? 4096, embeddingSlots: false };
+    // Without LoRA in vLLM the merged weights serve, and there is no slot.
+    const memory = servingMemory(architecture, GPUS[instance.gpu], vllmLora ? [rank] : [], settings);
+    if (memory === null || memory.maxModelLength < Math.min(2048, settings.context)) continue;
+    return {
+      instance: instance.type,
+      gpu: instance.gpu,
+      usdPerMonth: dollars(price * HOURS_PER_MONTH),
+      memory,
+    };
+  }
+  return null;
+}
+
+/** `g6.xlarge spot, 0.3 to 0.6 h, $0.15 to $0.31 (lora, 14.2 of 24.0 GB)`. */
+export function describeOption(option: JobOption): string {
+  const { duration, cost, gpus } = option;
+  const share = `${gigabytes(option.peakBytes)} of ${gigabytes(GPUS[option.gpu as keyof typeof GPUS].memoryBytes)}`;
+  return (
+    `${option.instance} ${option.purchase}${gpus > 1 ? ` × ${gpus} GPUs` : ""}, ` +
+    `${hours(duration.low)} to ${hours(duration.high)} h, ${usd(cost.low)} to ${usd(cost.high)} ` +
+    `(${option.method}, ${option.microBatch}·${option.gradientAccumulation}, ${share})`
+  );
+}
+
+export const hours = (value: number): string => (value / HOUR).toFixed(value < HOUR ? 2 : 1);
+export const usd = (value: number): string => `$${value.toFixed(value < 100 ? 2 : 0)}`;
+const gigabytes = (value: number): string => `${(value / 1e9).toFixed(1)} GB`;

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { formatProblems, InvalidInput } from "../core/spec/problems.ts";
 import * as check from "./check.ts";
+import * as compareBases from "./compare-bases.ts";
 import * as destroy from "./destroy.ts";
 import * as estimate from "./estimate.ts";
 import { CommandFailure } from "./failure.ts";
@@ -15,7 +16,7 @@ const program = new Command("tuneform")
   .description("A fine-tune of a small language model as a piece of infrastructure")
   .showHelpAfterError()
   .exitOverride();
-for (const command of [check, estimate, plan, preview, up, status, outputs, destroy])
+for (const command of [check, plan, estimate, compareBases, preview, up, status, outputs, destroy])
   command.register(program);
 
 try {

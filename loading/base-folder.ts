@@ -1,23 +1,8 @@
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import { z } from "zod";
+import { fromHubConfig, type HubModel } from "../core/catalog/hub-config.ts";
 import type { BaseFolder } from "../core/plan/resolve.ts";
-
-const size = z.number().int().positive();
-/** What planning reads of a config.json; configs write null for "as usual". */
-const configSchema = z.object({
-  num_hidden_layers: size,
-  hidden_size: size,
-  num_attention_heads: size,
-  num_key_value_heads: size.nullish(),
-  head_dim: size.nullish(),
-  intermediate_size: size,
-  vocab_size: size,
-  tie_word_embeddings: z.boolean().nullish(),
-  max_position_embeddings: size.nullish(),
-});
-type HuggingFaceConfig = z.infer<typeof configSchema>;
 
 /** A base model in a local folder, or what is wrong with it in words. */
 export function readBaseFolder(folder: string): BaseFolder | string {
@@ -31,42 +16,19 @@ export function readBaseFolder(folder: string): BaseFolder | string {
     return `${folder} has no *.safetensors: other weight formats can carry code and are refused`;
   const read = readConfig(configFile);
   if (typeof read === "string") return read;
-  const {
-    num_hidden_layers: layers,
-    hidden_size: hidden,
-    num_attention_heads: heads,
-    intermediate_size: intermediate,
-    vocab_size: vocabulary,
-    ...config
-  } = read;
-  return {
-    path: folder,
-    digest: digestOfFiles(folder, files),
-    context: config.max_position_embeddings ?? 2048,
-    architecture: {
-      layers,
-      hidden,
-      heads,
-      keyValueHeads: config.num_key_value_heads ?? heads,
-      headDim: config.head_dim ?? hidden / heads,
-      intermediate,
-      vocabulary,
-      tiedHead: config.tie_word_embeddings ?? false,
-    },
-  };
+  return { path: folder, digest: digestOfFiles(folder, files), ...read };
 }
 
-function readConfig(file: string): HuggingFaceConfig | string {
+/** Of a config.json, or what is wrong with it in words. */
+export function readConfig(file: string): HubModel | string {
   let parsed: unknown;
   try {
     parsed = JSON.parse(fs.readFileSync(file, "utf8"));
   } catch (error) {
     return `${file} is not JSON: ${(error as Error).message}`;
   }
-  const config = configSchema.safeParse(parsed);
-  if (config.success) return config.data;
-  const keys = [...new Set(config.error.issues.map((issue) => issue.path.join(".")))];
-  return `${file} is not that of a decoder: see ${keys.join(", ")}`;
+  const config = fromHubConfig(parsed);
+  return "faults" in config ? `${file} is not that of a decoder: see ${config.faults.join(", ")}` : config;
 }
 
 /** Over names and contents of the files that make the model what it is. */

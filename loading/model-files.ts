@@ -63,7 +63,9 @@ function readModelFile(root: string, file: string): ModelFile | { problems: Prob
   if (!isUtf8(bytes))
     return { problems: [{ file, line: 1, message: "is not UTF-8 text", hint: "save it as UTF-8" }] };
   const parsed = parseFineTune(bytes.toString("utf8").replace(/^\uFEFF/, ""), file);
-  return "problems" in parsed ? parsed : { file, folder: path.dirname(absolute), ...parsed };
+  if ("problems" in parsed) return parsed;
+  const { value: spec, lineOf } = parsed;
+  return { file, folder: path.dirname(absolute), spec, lineOf };
 }
 
 function duplicateNames(models: ModelFile[]): Problem[] {

@@ -1,15 +1,23 @@
 import path from "node:path";
-import { INSTANCES } from "../core/catalog/instances.ts";
-import { planFineTune, planServers, type FineTunePlan, type StackPlan } from "../core/plan/plan.ts";
+import type { Instance } from "../core/catalog/instances.ts";
+import {
+  planFineTune,
+  planServers,
+  type DataFacts,
+  type FineTunePlan,
+  type StackPlan,
+} from "../core/plan/plan.ts";
 import { resolveBase, type BaseFolder, type ResolvedBase } from "../core/plan/resolve.ts";
 import type { Speed } from "../core/plan/time.ts";
 import { EXIT_CODES } from "../core/spec/exit-codes.ts";
+import type { FineTuneSpec } from "../core/spec/fine-tune.ts";
 import { InvalidInput, type Problem } from "../core/spec/problems.ts";
 import type { StackConfig } from "../core/spec/stack.ts";
 import { readBaseFolder } from "./base-folder.ts";
 import { DataFiles } from "./data-files.ts";
 import { memoryProblems, timeProblems, type Planned } from "./limits.ts";
 import { machineFacts, type MachineFacts } from "./machine.ts";
+import { readInstances } from "./hardware.ts";
 import { findModelFiles, modelProblem, readModelFiles, type ModelFile } from "./model-files.ts";
 import { portProblems } from "./ports.ts";
 import { sharedWorkspaceProblems, stackFileName } from "./stack-files.ts";
@@ -88,15 +96,18 @@ interface Shared {
   data: DataFiles;
   baseFolder: (folder: string) => BaseFolder | string;
   speeds: Map<string, Speed>;
+  instances: readonly Instance[];
 }
 
 function planAll(
-  { root, config }: LoadOptions,
+  { root, config, stack }: LoadOptions,
   files: readonly string[],
   workspace: string,
   machine: MachineFacts,
 ): { planned: Planned[]; problems: Problem[]; dataProblems: Problem[] } {
   const { models, problems } = readModelFiles(root, files);
+  const hardware = readInstances(root, config.hardware, stackFileName(stack));
+  if ("problems" in hardware) problems.push(...hardware.problems);
   const folders = new Map<string, BaseFolder | string>();
   const shared: Shared = {
     workspace,
@@ -109,6 +120,7 @@ function planAll(
       return found;
     },
     speeds: lastSpeeds(workspace),
+    instances: "instances" in hardware ? hardware.instances : [],
   };
   const planned: Planned[] = [];
   const dataProblems: Problem[] = [];
@@ -123,17 +135,35 @@ function planAll(
   return { planned, problems, dataProblems };
 }
 
+/** What comparing bases for one model file needs; its own base does not matter. */
+export function loadModelFacts({
+  root,
+  config,
+  stack,
+  files = [],
+}: LoadOptions):
+  { spec: FineTuneSpec; data: DataFacts; instances: readonly Instance[] } | { problems: Problem[] } {
+  const { models, problems } = readModelFiles(root, files);
+  const hardware = readInstances(root, config.hardware, stackFileName(stack));
+  if ("problems" in hardware) problems.push(...hardware.problems);
+  const [model] = models;
+  if (model === undefined || "problems" in hardware || problems.length > 0) return { problems };
+  const data = new DataFiles(root, models).read(model);
+  if ("problems" in data) return data;
+  return { spec: model.spec, data: data.facts, instances: hardware.instances };
+}
+
 function planModel(
   { spec }: ModelFile,
   base: ResolvedBase,
   data: Parameters<typeof planFineTune>[1]["data"],
-  { workspace, machine, speeds }: Shared,
+  { workspace, machine, speeds, instances }: Shared,
 ): FineTunePlan {
   return planFineTune(spec, {
     base,
     data,
     memoryBytes: machine.memoryBytes,
-    instances: INSTANCES,
+    instances,
     speed: speeds.get(base.base.id) ?? { source: "probe", flopsPerSecond: machine.flopsPerSecond() },
     runState: (runId) => runState(workspace, runId),
     verdictOf: (runId) => verdictOf(workspace, runId),

@@ -56,8 +56,7 @@ export function jobCost(instance: Instance, purchase: Purchase, job: JobWork): J
   return { purchase, duration, cost, checkpointEvery, evictions: (rate * duration.expected) / HOUR };
 }
 
-const ends = ["low", "expected", "high"] as const;
-type End = (typeof ends)[number];
+type End = keyof Range<number>;
 
 function mapRange<Unit extends number>(of: (end: End) => Unit): Range<Unit> {
   return { low: of("low"), expected: of("expected"), high: of("high") };

@@ -114,14 +114,9 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
     gate: spec.gate,
     serve,
   };
-  const { all, training, test } = splitsOf(facts.data, spec.data.split);
-  const work = {
-    trainTokens: training.tokens,
-    testTokens: test.tokens,
-    rowTokens: all.tokens / Math.max(1, all.rows),
-  };
+  const work = workOf(facts.data, spec);
   const seconds = architecture === null ? null : expectedTime(architecture, train, work, facts.speed);
-  const flight = flightOf(spec, facts, { ...work, testRows: test.rows });
+  const flight = flightOf(spec, facts);
   const state = facts.runState(runId);
   const verdict = state === "reused" ? facts.verdictOf(runId) : null;
   const { why, isRefused } = outlookOf(state, verdict, run, facts.current);
@@ -134,17 +129,17 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
     state,
     why,
     run,
-    rows: all.rows,
+    rows: work.rows,
     tokens: Math.round(work.trainTokens),
-    steps: Math.ceil((Math.ceil(training.rows) / spec.train.effectiveBatch) * spec.train.epochs),
+    steps: Math.ceil((Math.ceil(work.trainRows) / spec.train.effectiveBatch) * spec.train.epochs),
     memory: memoryOf(train),
     seconds,
     speedSource: facts.speed.source,
     serving: servingOf(spec.name, runId, base.id, facts.current, isRefused),
     flight,
     advice: adviceFor(spec, {
-      rows: all.rows,
-      testRows: Math.round(test.rows),
+      rows: work.rows,
+      testRows: Math.round(work.testRows),
       longestRowTokens,
       rowTokens: work.rowTokens,
       serveLength: serve.maxLength,
@@ -157,12 +152,16 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
 }
 
 /** Tokens of an answer of the longest kind are generated for each test row. */
-function flightOf(
+export function flightOf(
   spec: FineTuneSpec,
-  { base: { architecture, context, entry }, data, instances }: Facts,
-  work: { trainTokens: number; testTokens: number; rowTokens: number; testRows: number },
+  {
+    base: { architecture, context, entry },
+    data,
+    instances,
+  }: Pick<Facts, "data" | "instances"> & { base: Omit<ResolvedBase, "base"> },
 ): FlightPlan | null {
   if (architecture === null) return null;
+  const work = workOf(data, spec);
   const { maxLength, ...train } = spec.train;
   const job = {
     ...train,
@@ -174,6 +173,19 @@ function flightOf(
     newTokens: Math.min(data.longestAnswerTokens, resolveEvaluation(spec).maxNewTokens),
   };
   return flightPlan(job, spec, { context, vllmLora: entry?.vllmLora ?? true }, instances);
+}
+
+/** Rows and tokens by what happens to them. */
+function workOf(data: DataFacts, spec: FineTuneSpec) {
+  const { all, training, test } = splitsOf(data, spec.data.split);
+  return {
+    rows: all.rows,
+    trainRows: training.rows,
+    testRows: test.rows,
+    trainTokens: training.tokens,
+    testTokens: test.tokens,
+    rowTokens: all.tokens / Math.max(1, all.rows),
+  };
 }
 
 /** What is trained on and tested on: declared splits, and shares of the rows that a hash divides. */

@@ -1,10 +1,11 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document } from "yaml";
+import type { z } from "zod";
 import { explain } from "./explain.ts";
 import { fineTuneSchema, type FineTuneSpec } from "./fine-tune.ts";
 import type { Problem } from "./problems.ts";
 
-export type Parsed =
-  { spec: FineTuneSpec; lineOf: (path: string) => number | undefined } | { problems: Problem[] };
+/** What a YAML file says, and where: `lineOf` takes dotted paths. */
+export type Parsed<T> = { value: T; lineOf: (path: string) => number | undefined } | { problems: Problem[] };
 
 interface Position {
   line: number;
@@ -12,7 +13,16 @@ interface Position {
 }
 
 /** Text of a model file → spec, or every problem in it with its line. `file` is only for messages. */
-export function parseFineTune(text: string, file: string): Parsed {
+export const parseFineTune = (text: string, file: string): Parsed<FineTuneSpec> =>
+  parseAs(fineTuneSchema, text, file, "models/spam-triage.yaml");
+
+/** Text of any YAML file → what a schema makes of it, or every problem. `example` is a file like it. */
+export function parseAs<T extends z.ZodType>(
+  schema: T,
+  text: string,
+  file: string,
+  example: string,
+): Parsed<z.infer<T>> {
   if (text.includes("\u0000")) return { problems: [{ file, line: 1, message: "is binary, not text" }] };
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
@@ -25,14 +35,13 @@ export function parseFineTune(text: string, file: string): Parsed {
     return {
       problems: read.faults.map(({ at, message }) => ({ file, ...at, message: `not YAML: ${message}` })),
     };
-  if (read.value === null)
-    return { problems: [{ file, message: "is empty", hint: "see models/spam-triage.yaml" }] };
+  if (read.value === null) return { problems: [{ file, message: "is empty", hint: `see ${example}` }] };
   const positionOf = (path: readonly string[]) => {
     const offset = offsetOf(document, path);
     return offset === undefined ? undefined : positionAt(offset);
   };
-  const result = fineTuneSchema.safeParse(read.value);
-  if (result.success) return { spec: result.data, lineOf: (path) => positionOf(path.split("."))?.line };
+  const result = schema.safeParse(read.value);
+  if (result.success) return { value: result.data, lineOf: (path) => positionOf(path.split("."))?.line };
   const problems = result.error.issues.flatMap((issue) => explain(issue, read.value));
   return {
     problems: problems.map(({ path, ...rest }) => ({

@@ -21,6 +21,8 @@ const stackSchema = z.strictObject({
       .max(65535, "must be at most 65535"),
   ).default(8017),
   parallelism: integer(z.number().min(1, "must be at least 1")).default(1),
+  /** A hardware file: core/spec/hardware.ts. Empty: the catalog's list prices. */
+  hardware: z.string().default(""),
   weights: z.enum(["hub", "package"], "must be `hub` or `package`").default("package"),
 });
 

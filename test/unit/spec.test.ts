@@ -13,8 +13,8 @@ describe("model files", () => {
     (file) => {
       const parsed = parseFineTune(fs.readFileSync(path.join(root, file), "utf8"), file);
       if ("problems" in parsed) throw new Error(JSON.stringify(parsed.problems));
-      expect(parsed.spec.train.weightDecay).toBe(0.01);
-      expect(parsed.spec.data.thresholds.minTrainRows).toBe(50);
+      expect(parsed.value.train.weightDecay).toBe(0.01);
+      expect(parsed.value.data.thresholds.minTrainRows).toBe(50);
     },
   );
 

@@ -1,0 +1,27 @@
+import { BASE_MODELS, type BaseModel } from "../catalog/base-models.ts";
+import type { Instance } from "../catalog/instances.ts";
+import type { FineTuneSpec } from "../spec/fine-tune.ts";
+import type { FlightPlan } from "./flight.ts";
+import { flightOf, type DataFacts } from "./plan.ts";
+
+/** One base of the catalog for a declared fine-tune. */
+export interface BaseComparison extends Pick<BaseModel, "licence" | "gated" | "bestFor" | "context"> {
+  id: string;
+  flight: FlightPlan;
+}
+
+/** The same fine-tune on every base, cheapest job first; bases that no instance holds come last. */
+export function compareBases(
+  spec: FineTuneSpec,
+  data: DataFacts,
+  instances: readonly Instance[],
+): BaseComparison[] {
+  const cost = ({ flight }: BaseComparison) => flight.best?.cost.expected ?? Infinity;
+  return Object.entries<BaseModel>(BASE_MODELS)
+    .flatMap(([id, entry]) => {
+      const { architecture, context, licence, gated, bestFor } = entry;
+      const flight = flightOf(spec, { base: { architecture, context, entry }, data, instances });
+      return flight === null ? [] : [{ id, licence, gated, bestFor, context, flight }];
+    })
+    .sort((a, b) => cost(a) - cost(b));
+}

@@ -2,7 +2,7 @@ import path from "node:path";
 import Table from "cli-table3";
 import type { ModelOutputs } from "../components/fine-tune.ts";
 import type { StackPlan } from "../core/plan/plan.ts";
-import { readJson } from "../components/local/files.ts";
+import { readJson } from "../loading/json-files.ts";
 
 interface Verdict {
   decision: string;

@@ -42,10 +42,10 @@ export class FineTune extends pulumi.ComponentResource {
   constructor(name: string, args: FineTuneArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tuneform:index:FineTune", name, {}, opts);
     const { plan, server, workspace, parallelism, lease } = args;
-    const { run, evaluationDigest } = plan;
+    const { run, evaluationDigest, prediction } = plan;
     const training = new LocalRun(
       `${name}-run`,
-      { run, evaluationDigest, workspace, parallelism, lease },
+      { run, evaluationDigest, prediction, workspace, parallelism, lease },
       { parent: this, customTimeouts: { create: "24h", update: "24h" } },
     );
     new LocalAlias(

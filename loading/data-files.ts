@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import type { DataFacts } from "../core/plan/plan.ts";
+import type { DataFacts } from "../core/plan/work.ts";
 import type { Problem } from "../core/spec/problems.ts";
 import { checkRows, type RowFacts } from "./data-rows.ts";
 import { modelProblem, type ModelFile } from "./model-files.ts";

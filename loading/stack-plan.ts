@@ -1,15 +1,9 @@
 import path from "node:path";
 import type { Instance } from "../core/catalog/instances.ts";
-import {
-  planFineTune,
-  planServers,
-  type DataFacts,
-  type FineTunePlan,
-  type StackPlan,
-} from "../core/plan/plan.ts";
+import { planFineTune, planServers, type FineTunePlan, type StackPlan } from "../core/plan/plan.ts";
 import { resolveBase, type BaseFolder, type ResolvedBase } from "../core/plan/resolve.ts";
-import type { Speed } from "../core/plan/time.ts";
 import { EXIT_CODES } from "../core/spec/exit-codes.ts";
+import type { DataFacts } from "../core/plan/work.ts";
 import type { FineTuneSpec } from "../core/spec/fine-tune.ts";
 import { InvalidInput, type Problem } from "../core/spec/problems.ts";
 import type { StackConfig } from "../core/spec/stack.ts";
@@ -22,7 +16,14 @@ import { findModelFiles, modelProblem, readModelFiles, type ModelFile } from "./
 import { portProblems } from "./ports.ts";
 import { sharedWorkspaceProblems, stackFileName } from "./stack-files.ts";
 import { storageProblems } from "./storage.ts";
-import { currentRun, lastSpeeds, runState, verdictOf } from "./workspace.ts";
+import {
+  accuracyOf,
+  currentRun,
+  lastTrainings,
+  runState,
+  verdictOf,
+  type LastTraining,
+} from "./workspace.ts";
 
 export interface LoadOptions {
   /** Absolute path of the project. */
@@ -95,7 +96,7 @@ interface Shared {
   machine: MachineFacts;
   data: DataFiles;
   baseFolder: (folder: string) => BaseFolder | string;
-  speeds: Map<string, Speed>;
+  trainings: Map<string, LastTraining>;
   instances: readonly Instance[];
 }
 
@@ -119,7 +120,7 @@ function planAll(
       folders.set(folder, found);
       return found;
     },
-    speeds: lastSpeeds(workspace),
+    trainings: lastTrainings(workspace),
     instances: "instances" in hardware ? hardware.instances : [],
   };
   const planned: Planned[] = [];
@@ -157,14 +158,17 @@ function planModel(
   { spec }: ModelFile,
   base: ResolvedBase,
   data: Parameters<typeof planFineTune>[1]["data"],
-  { workspace, machine, speeds, instances }: Shared,
+  { workspace, machine, trainings, instances }: Shared,
 ): FineTunePlan {
+  const last = trainings.get(base.base.id);
   return planFineTune(spec, {
     base,
     data,
     memoryBytes: machine.memoryBytes,
     instances,
-    speed: speeds.get(base.base.id) ?? { source: "probe", flopsPerSecond: machine.flopsPerSecond() },
+    lastAccuracy: last?.accuracy ?? null,
+    accuracyOf: (runId) => accuracyOf(workspace, runId),
+    speed: last?.speed ?? { source: "probe", flopsPerSecond: machine.flopsPerSecond() },
     runState: (runId) => runState(workspace, runId),
     verdictOf: (runId) => verdictOf(workspace, runId),
     current: currentRun(workspace, spec.name),

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AliasesFile } from "../../core/spec/run-file.ts";
-import { readJson, writeJson } from "./files.ts";
+import { readJson, writeJson } from "../../loading/json-files.ts";
 import type { Lifecycle } from "./provider.ts";
 
 export interface AliasInputs {

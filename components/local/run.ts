@@ -1,8 +1,9 @@
 import fs from "node:fs";
 import path from "node:path";
+import type { Outcome } from "../../core/plan/calibration.ts";
 import type { RunFile } from "../../core/spec/run-file.ts";
 import { ensureTrainer } from "../../setup/python.ts";
-import { readJson, writeJson } from "./files.ts";
+import { readJson, writeJson } from "../../loading/json-files.ts";
 import type { Lifecycle } from "./provider.ts";
 import { runStages, StageFailure } from "./stage.ts";
 
@@ -10,6 +11,8 @@ export interface RunInputs {
   run: RunFile;
   /** Over the evaluate and gate settings: a change re-evaluates and never retrains. */
   evaluationDigest: string;
+  /** What the plan expects; kept beside what is measured. */
+  prediction: Outcome | null;
   /** Absolute path. */
   workspace: string;
   /** Trainings at the same time in this workspace. */
@@ -47,6 +50,9 @@ async function finishRun(inputs: RunInputs): Promise<RunOutputs> {
   const runFile = path.join(folder, "run.json");
   const { trainer, uv } = await ensureTrainer(projectRoot(), (line) => console.log(`${run.name} ${line}`));
   writeJson(runFile, run);
+  // Of a finished training it stays what was planned before it.
+  if (inputs.prediction !== null && !fs.existsSync(path.join(folder, "training.json")))
+    writeJson(path.join(folder, "prediction.json"), inputs.prediction);
   const env = {
     TUNEFORM_PARALLELISM: String(inputs.parallelism),
     ...(uv === undefined ? {} : { TUNEFORM_UV: uv }),

@@ -7,7 +7,7 @@ import { execa } from "execa";
 import { exitMeaning } from "../../core/spec/exit-codes.ts";
 import type { ServerFile } from "../../core/spec/run-file.ts";
 import { ensureTrainer } from "../../setup/python.ts";
-import { readJson, writeJson } from "./files.ts";
+import { readJson, writeJson } from "../../loading/json-files.ts";
 import { isAlive } from "./lease.ts";
 import type { Lifecycle } from "./provider.ts";
 

@@ -31,8 +31,17 @@ interface Matrix {
   isAttention: boolean;
 }
 
+/** Planning asks for the same few thousands of times. Architectures are never changed. */
+const known = new WeakMap<Architecture, readonly Matrix[]>();
+
 /** The linear layers of one decoder layer, as the weights have them. */
-export function matrices(a: Architecture): Matrix[] {
+export function matrices(a: Architecture): readonly Matrix[] {
+  const found = known.get(a) ?? listMatrices(a);
+  known.set(a, found);
+  return found;
+}
+
+function listMatrices(a: Architecture): Matrix[] {
   const queries = a.heads * a.headDim;
   const keysValues = a.keyValueHeads * a.headDim;
   const attention = a.isFused
@@ -51,14 +60,15 @@ export function matrices(a: Architecture): Matrix[] {
 }
 
 /** The matrices of one layer that get an adapter. */
-export const adaptedMatrices = (a: Architecture, targets: Targets): Matrix[] =>
+export const adaptedMatrices = (a: Architecture, targets: Targets): readonly Matrix[] =>
   matrices(a).filter(({ isAttention }) => targets === "all-linear" || isAttention);
 
-const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
+const sumOf = (list: readonly Matrix[], size: (matrix: Matrix) => number): number =>
+  list.reduce((total, matrix) => total + size(matrix), 0);
 
 /** Parameters of all linear layers of the decoder: what each token is multiplied with, head excluded. */
 export const linearParameters = (a: Architecture): number =>
-  a.layers * sum(matrices(a).map((matrix) => matrix.in * matrix.out));
+  a.layers * sumOf(matrices(a), (matrix) => matrix.in * matrix.out);
 
 /** Parameters of the output head, which is multiplied with at every position whose logits are wanted. */
 export const headParameters = (a: Architecture): number => a.vocabulary * a.hidden;
@@ -79,7 +89,7 @@ export function adapterParameters(
   targets: Targets,
   lastLayers: number | null = null,
 ): number {
-  const perLayer = sum(adaptedMatrices(a, targets).map((matrix) => matrix.in + matrix.out));
+  const perLayer = sumOf(adaptedMatrices(a, targets), (matrix) => matrix.in + matrix.out);
   return rank * Math.min(a.layers, lastLayers ?? a.layers) * perLayer;
 }
 

@@ -1,8 +1,8 @@
 import { BASE_MODELS, type BaseModel } from "../catalog/base-models.ts";
 import type { Instance } from "../catalog/instances.ts";
 import type { FineTuneSpec } from "../spec/fine-tune.ts";
-import type { FlightPlan } from "./flight.ts";
-import { flightOf, type DataFacts } from "./plan.ts";
+import { flightPlan, type FlightPlan } from "./flight.ts";
+import type { DataFacts } from "./work.ts";
 
 /** One base of the catalog for a declared fine-tune. */
 export interface BaseComparison extends Pick<BaseModel, "licence" | "gated" | "bestFor" | "context"> {
@@ -20,7 +20,7 @@ export function compareBases(
   return Object.entries<BaseModel>(BASE_MODELS)
     .flatMap(([id, entry]) => {
       const { architecture, context, licence, gated, bestFor } = entry;
-      const flight = flightOf(spec, { base: { architecture, context, entry }, data, instances });
+      const flight = flightPlan(spec, { base: { architecture, context, entry }, data, instances });
       return flight === null ? [] : [{ id, licence, gated, bestFor, context, flight }];
     })
     .sort((a, b) => cost(a) - cost(b));

@@ -1,4 +1,5 @@
 import Table from "cli-table3";
+import { describeAccuracy } from "./calibration.ts";
 import { describeOption } from "./flight.ts";
 import type { FineTunePlan, StackPlan } from "./plan.ts";
 
@@ -11,6 +12,7 @@ export function describePlan(plan: StackPlan): string {
   for (const fineTune of plan.fineTunes) table.push(rowOf(fineTune));
   const notes = plan.fineTunes.flatMap((fineTune) => [
     `${fineTune.name}: ${fineTune.state}: ${fineTune.why}`,
+    ...(fineTune.accuracy === null ? [] : [`${fineTune.name}: ${describeAccuracy(fineTune.accuracy)}`]),
     ...flightLines(fineTune),
     ...fineTune.advice.map(({ level, text }) => `${fineTune.name}: ${level}: ${text}`),
   ]);

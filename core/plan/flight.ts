@@ -3,6 +3,8 @@ import { GPUS } from "../catalog/gpus.ts";
 import type { Instance } from "../catalog/instances.ts";
 import type { FineTuneSpec } from "../spec/fine-tune.ts";
 import { jobOptions, type Job, type JobOption } from "./job-options.ts";
+import { resolveEvaluation, type ResolvedBase } from "./resolve.ts";
+import { workOf, type DataFacts } from "./work.ts";
 import { servingMemory, type ServingMemory } from "./serving-memory.ts";
 import { dollars, HOUR, type Dollars } from "./units.ts";
 
@@ -23,23 +25,46 @@ export interface FlightPlan {
 const ALTERNATIVES = 3;
 const HOURS_PER_MONTH = 730;
 
-/** Plan a job on all instances. */
-export function flightPlan(
-  job: Job,
-  spec: FineTuneSpec,
-  base: { context: number | null; vllmLora: boolean },
-  instances: readonly Instance[],
-): FlightPlan {
-  const { options, beyondLimits, refused } = jobOptions(job, instances, spec.compute);
+/** Plan the job of a fine-tune on all instances; null where the base's architecture is unknown. */
+export function flightPlan(spec: FineTuneSpec, { base, data, instances }: FlightFacts): FlightPlan | null {
+  const { architecture, context, entry } = base;
+  if (architecture === null) return null;
+  const { options, beyondLimits, refused } = jobOptions(
+    jobOf(spec, architecture, data),
+    instances,
+    spec.compute,
+  );
   const [best = null, ...others] = options;
   const seen = new Set(best === null ? [] : [best.instance]);
   const alternatives = others.filter(({ instance }) => !seen.has(instance) && seen.add(instance));
+  const serves = { context, vllmLora: entry?.vllmLora ?? true };
   return {
     best,
     alternatives: alternatives.slice(0, ALTERNATIVES),
     beyondLimits: best === null ? (beyondLimits[0] ?? null) : null,
     refused,
-    serving: cheapestServer(job.architecture, job.rank, base, instances),
+    serving: cheapestServer(architecture, spec.train.rank, serves, instances),
+  };
+}
+
+interface FlightFacts {
+  base: Omit<ResolvedBase, "base">;
+  data: DataFacts;
+  instances: readonly Instance[];
+}
+
+/** As many tokens are generated for a test row as the longest answer has. */
+function jobOf(spec: FineTuneSpec, architecture: Architecture, data: DataFacts): Job {
+  const { maxLength, ...train } = spec.train;
+  const work = workOf(data, spec);
+  return {
+    ...train,
+    ...work,
+    architecture,
+    rowTokens: Math.max(1, Math.min(work.rowTokens, maxLength)),
+    longestRowTokens: Math.max(1, Math.min(data.longestRowTokens, maxLength)),
+    longestAnswerTokens: data.longestAnswerTokens,
+    newTokens: Math.min(data.longestAnswerTokens, resolveEvaluation(spec).maxNewTokens),
   };
 }
 

@@ -86,14 +86,16 @@ export function gpuMemory(a: Architecture, train: GpuTraining): GpuMemory {
   const nf4 = train.doubleQuant ? NF4_BYTES.double : NF4_BYTES.plain;
   const adapter = adapterParameters(a, train.rank, train.targets, train.lastLayers);
   const isFull = train.checkpointing === "full";
-  const layersHeld = isFull ? 1 : a.layers;
+  // Below the first adapted layer nothing needs a gradient, and nothing is kept.
+  const layersTrained = Math.min(a.layers, train.lastLayers ?? a.layers);
+  const layersHeld = isFull ? 1 : layersTrained;
   const adaptedInputs = adaptedMatrices(a, train.targets).reduce((sum, matrix) => sum + matrix.in, 0);
   const weightAndGradient = train.adapterBytes >= 10 ? 8 : 4;
   const parts = {
     weights: linear * (isQuantised ? nf4 : 2) + kept * 2,
     adapter: adapter * weightAndGradient,
     optimizer: adapter * (train.adapterBytes - weightAndGradient),
-    checkpoints: isFull ? a.layers * 2 * a.hidden * tokens : 0,
+    checkpoints: isFull ? layersTrained * 2 * a.hidden * tokens : 0,
     activations: layerBytes(a) * layersHeld * tokens,
     dropout: train.dropout > 0 ? 3 * adaptedInputs * layersHeld * tokens : 0,
     logits: logitBytes(a, train, tokens * train.headShare),

@@ -64,10 +64,11 @@ export const USABLE_SHARE = 0.95;
 export function jobOptions(job: Job, instances: readonly Instance[], limits: Limits): JobOptions {
   const refused: Record<string, number> = {};
   const options: JobOption[] = [];
+  const trainings = trainingsOf(job);
   const shapes = new Map<string, Shape | string>();
   for (const instance of instances) {
     const key = `${instance.gpu} ${instance.count}`;
-    const shape = shapes.get(key) ?? bestShape(job, GPUS[instance.gpu], instance.count);
+    const shape = shapes.get(key) ?? bestShape(job, trainings, GPUS[instance.gpu], instance.count);
     shapes.set(key, shape);
     const reason = instance.stockAmi ? shape : "the stock EKS images lack its driver";
     if (typeof reason === "string") refused[reason] = (refused[reason] ?? 0) + 1;
@@ -93,11 +94,12 @@ interface Shape {
 }
 
 /** The fastest way to train that fits on so many of a GPU, or why there is none. */
-function bestShape(job: Job, gpu: Gpu, count: number): Shape | string {
+function bestShape(job: Job, trainings: Training[], gpu: Gpu, count: number): Shape | string {
   if (!gpu.bf16) return "no bf16";
   const methods = job.method === "auto" ? (["lora", "qlora"] as const) : [job.method];
   for (const method of methods) {
-    const shapes = candidates(job, method, gpu, count);
+    const ofMethod = trainings.filter(({ train }) => train.method === method);
+    const shapes = candidates(job, ofMethod, gpu, count);
     const [first] = shapes.sort((a, b) => b.rates.expected - a.rates.expected);
     if (first !== undefined) return first;
   }
@@ -107,19 +109,34 @@ function bestShape(job: Job, gpu: Gpu, count: number): Shape | string {
 /** Gradients of an adapter are small: what data parallelism loses is mostly waiting for the slowest. */
 const PARALLEL_EFFICIENCY = 0.9;
 
-function candidates(job: Job, method: "lora" | "qlora", gpu: Gpu, count: number): Shape[] {
+function candidates(job: Job, trainings: Training[], gpu: Gpu, count: number): Shape[] {
   const gpus = divisors(job.effectiveBatch).find((n) => n <= count) ?? 1;
   const share = job.effectiveBatch / gpus;
-  return divisors(share).flatMap((microBatch) =>
-    (["none", "full"] as const).flatMap((checkpointing) => {
-      const train = trainingOn(job, method, microBatch, checkpointing);
-      const { peakBytes } = gpuMemory(job.architecture, train);
-      if (peakBytes > gpu.memoryBytes * USABLE_SHARE) return [];
-      const one = tokensPerSecond(job.architecture, { ...train, maxLength: job.rowTokens }, gpu);
-      const factor = gpus === 1 ? 1 : gpus * PARALLEL_EFFICIENCY;
-      const rates = { low: one.low * factor, expected: one.expected * factor, high: one.high * factor };
-      return [{ train, gpus, gradientAccumulation: share / microBatch, peakBytes, rates }];
-    }),
+  const factor = gpus === 1 ? 1 : gpus * PARALLEL_EFFICIENCY;
+  return trainings.flatMap(({ train, peakBytes }) => {
+    const gradientAccumulation = share / train.microBatch;
+    if (!Number.isInteger(gradientAccumulation) || peakBytes > gpu.memoryBytes * USABLE_SHARE) return [];
+    const one = tokensPerSecond(job.architecture, { ...train, maxLength: job.rowTokens }, gpu);
+    const rates = { low: one.low * factor, expected: one.expected * factor, high: one.high * factor };
+    return [{ train, gpus, gradientAccumulation, peakBytes, rates }];
+  });
+}
+
+interface Training {
+  train: GpuTraining;
+  peakBytes: Bytes;
+}
+
+/** Every micro-batch that divides the effective batch, with and without recomputed activations. */
+function trainingsOf(job: Job): Training[] {
+  const methods = job.method === "auto" ? (["lora", "qlora"] as const) : [job.method];
+  return methods.flatMap((method) =>
+    divisors(job.effectiveBatch).flatMap((microBatch) =>
+      (["none", "full"] as const).map((checkpointing) => {
+        const train = trainingOn(job, method, microBatch, checkpointing);
+        return { train, peakBytes: gpuMemory(job.architecture, train).peakBytes };
+      }),
+    ),
   );
 }
 

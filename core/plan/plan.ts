@@ -4,21 +4,12 @@ import type { StackConfig } from "../spec/stack.ts";
 import type { Instance } from "../catalog/instances.ts";
 import { adviceFor, type Advice } from "./advice.ts";
 import { canonicalJson, dataDigest, evaluationDigestOf, rowsDigest, runIdOf } from "./digest.ts";
+import { calibratedMemory, type Accuracy, type Outcome } from "./calibration.ts";
 import { flightPlan, type FlightPlan } from "./flight.ts";
 import { trainingMemory, type MemoryPlan } from "./memory.ts";
 import { resolveEvaluation, resolveTraining, type ResolvedBase } from "./resolve.ts";
-import { expectedTime, type Duration, type Speed } from "./time.ts";
-
-type DeclaredSplit = RunFile["data"]["sources"][number]["split"];
-
-/** What reading the data of a fine-tune found. Tokens are estimated from characters. */
-export interface DataFacts {
-  sources: RunFile["data"]["sources"];
-  /** Rows and tokens (prompts and answers) of the sources of each declared split, after `maxRows`. */
-  bySplit: Record<DeclaredSplit, { rows: number; tokens: number }>;
-  longestRowTokens: number;
-  longestAnswerTokens: number;
-}
+import { workOf, type DataFacts } from "./work.ts";
+import { expectedSpeed, expectedTime, type Duration, type Speed } from "./time.ts";
 
 /** A verdict that the workspace holds. */
 export interface FormerVerdict {
@@ -36,6 +27,9 @@ export interface Facts {
   data: DataFacts;
   memoryBytes: number;
   speed: Speed;
+  /** Of the last training of the same base here. */
+  lastAccuracy: Accuracy | null;
+  accuracyOf: (runId: string) => Accuracy | null;
   /** That could be rented or are owned, with their prices. */
   instances: readonly Instance[];
   /** State of a run in the workspace. */
@@ -62,6 +56,10 @@ export interface FineTunePlan {
   memory: MemoryPlan | null;
   seconds: Duration | null;
   speedSource: Speed["source"];
+  /** Kept beside what will be measured; null where the architecture is unknown. */
+  prediction: Outcome | null;
+  /** Of a finished run. */
+  accuracy: Accuracy | null;
   serving: {
     server: string;
     alias: string;
@@ -93,30 +91,11 @@ export interface StackPlan {
 /** Plan one fine-tune. Pure: same spec and facts, same plan. */
 export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
   const { base, architecture } = facts.base;
-  const { longestRowTokens, longestAnswerTokens } = facts.data;
-  const memoryOf = (train: RunFile["train"]) =>
-    architecture === null ? null : trainingMemory(architecture, train, longestRowTokens, longestAnswerTokens);
-  const train = resolveTraining(spec, facts.memoryBytes, (candidate) => memoryOf(candidate)?.peakBytes ?? 0);
-  const data = resolveData(spec, facts.data.sources);
-  const evaluate = resolveEvaluation(spec);
-  const runId = runIdOf(base, rowsDigest(data), train);
-  const longest = Math.min(Math.max(2048, train.maxLength), facts.base.context ?? Infinity);
-  const serve = { dtype: evaluate.dtype, maxLength: spec.serve.maxLength ?? longest };
-  const run: RunFile = {
-    schemaVersion: 1,
-    runId,
-    name: spec.name,
-    task: spec.task,
-    base,
-    data,
-    train,
-    evaluate,
-    gate: spec.gate,
-    serve,
-  };
+  const { run, memory } = resolveRun(spec, facts);
+  const { runId, train } = run;
   const work = workOf(facts.data, spec);
   const seconds = architecture === null ? null : expectedTime(architecture, train, work, facts.speed);
-  const flight = flightOf(spec, facts);
+  const flight = flightPlan(spec, facts);
   const state = facts.runState(runId);
   const verdict = state === "reused" ? facts.verdictOf(runId) : null;
   const { why, isRefused } = outlookOf(state, verdict, run, facts.current);
@@ -132,17 +111,24 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
     rows: work.rows,
     tokens: Math.round(work.trainTokens),
     steps: Math.ceil((Math.ceil(work.trainRows) / spec.train.effectiveBatch) * spec.train.epochs),
-    memory: memoryOf(train),
+    memory: memory === null ? null : calibratedMemory(memory, facts.lastAccuracy),
     seconds,
     speedSource: facts.speed.source,
+    prediction:
+      memory === null || architecture === null
+        ? null
+        : {
+            peakBytes: memory.peakBytes,
+            tokensPerSecond: expectedSpeed(architecture, train, work.rowTokens, facts.speed),
+          },
+    accuracy: state === "reused" ? facts.accuracyOf(runId) : null,
     serving: servingOf(spec.name, runId, base.id, facts.current, isRefused),
     flight,
     advice: adviceFor(spec, {
-      rows: work.rows,
+      ...work,
       testRows: Math.round(work.testRows),
-      longestRowTokens,
-      rowTokens: work.rowTokens,
-      serveLength: serve.maxLength,
+      longestRowTokens: facts.data.longestRowTokens,
+      serveLength: run.serve.maxLength,
       seconds,
       entry: facts.base.entry,
       isDownloaded: base.weights.kind === "hub",
@@ -151,53 +137,29 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
   };
 }
 
-/** Tokens of an answer of the longest kind are generated for each test row. */
-export function flightOf(
-  spec: FineTuneSpec,
-  {
-    base: { architecture, context, entry },
+/** run.json, and the memory that its training takes; null where the architecture is unknown. */
+function resolveRun(spec: FineTuneSpec, facts: Facts): { run: RunFile; memory: MemoryPlan | null } {
+  const { base, architecture } = facts.base;
+  const { longestRowTokens, longestAnswerTokens, sources } = facts.data;
+  const memoryOf = (train: RunFile["train"]) =>
+    architecture === null ? null : trainingMemory(architecture, train, longestRowTokens, longestAnswerTokens);
+  const train = resolveTraining(spec, facts.memoryBytes, (candidate) => memoryOf(candidate)?.peakBytes ?? 0);
+  const data = resolveData(spec, sources);
+  const evaluate = resolveEvaluation(spec);
+  const longest = Math.min(Math.max(2048, train.maxLength), facts.base.context ?? Infinity);
+  const run: RunFile = {
+    schemaVersion: 1,
+    runId: runIdOf(base, rowsDigest(data), train),
+    name: spec.name,
+    task: spec.task,
+    base,
     data,
-    instances,
-  }: Pick<Facts, "data" | "instances"> & { base: Omit<ResolvedBase, "base"> },
-): FlightPlan | null {
-  if (architecture === null) return null;
-  const work = workOf(data, spec);
-  const { maxLength, ...train } = spec.train;
-  const job = {
-    ...train,
-    ...work,
-    architecture,
-    rowTokens: Math.max(1, Math.min(work.rowTokens, maxLength)),
-    longestRowTokens: Math.max(1, Math.min(data.longestRowTokens, maxLength)),
-    longestAnswerTokens: data.longestAnswerTokens,
-    newTokens: Math.min(data.longestAnswerTokens, resolveEvaluation(spec).maxNewTokens),
+    train,
+    evaluate,
+    gate: spec.gate,
+    serve: { dtype: evaluate.dtype, maxLength: spec.serve.maxLength ?? longest },
   };
-  return flightPlan(job, spec, { context, vllmLora: entry?.vllmLora ?? true }, instances);
-}
-
-/** Rows and tokens by what happens to them. */
-function workOf(data: DataFacts, spec: FineTuneSpec) {
-  const { all, training, test } = splitsOf(data, spec.data.split);
-  return {
-    rows: all.rows,
-    trainRows: training.rows,
-    testRows: test.rows,
-    trainTokens: training.tokens,
-    testTokens: test.tokens,
-    rowTokens: all.tokens / Math.max(1, all.rows),
-  };
-}
-
-/** What is trained on and tested on: declared splits, and shares of the rows that a hash divides. */
-function splitsOf({ bySplit }: DataFacts, { validation, test }: FineTuneSpec["data"]["split"]) {
-  const share = Math.max(0, 1 - validation - test);
-  const sum = (of: (part: "rows" | "tokens") => number) => ({ rows: of("rows"), tokens: of("tokens") });
-  const parts = Object.values(bySplit);
-  return {
-    all: sum((part) => parts.reduce((total, split) => total + split[part], 0)),
-    training: sum((part) => bySplit.train[part] + bySplit.all[part] * share),
-    test: sum((part) => bySplit.test[part] + bySplit.all[part] * test),
-  };
+  return { run, memory: memoryOf(train) };
 }
 
 function resolveData(spec: FineTuneSpec, sources: RunFile["data"]["sources"]): RunFile["data"] {

@@ -90,9 +90,9 @@ function resolveCatalog(id: string, weights: StackConfig["weights"]): Resolution
   };
 }
 
-/** What a training may take of the machine's memory: at best, and at most. On a CPU a larger micro-batch
- * is hardly faster (docs/decisions/002), and the machine has other things to do. */
-const MEMORY_SHARES = { wanted: 1 / 8, most: 0.6 };
+/** What a training may take: bytes at best, and a share of the machine's memory at most. On a CPU a larger
+ * micro-batch is hardly faster (docs/decisions/002), and the machine has other things to do. */
+const MEMORY = { wantedBytes: 2.8e9, mostShare: 0.6 };
 
 /** Training settings with nothing left open. `peak` gives the memory of a candidate, in bytes. */
 export function resolveTraining(
@@ -115,11 +115,12 @@ export function resolveTraining(
   const divisors = Array.from({ length: effectiveBatch }, (_, i) => effectiveBatch - i).filter(
     (n) => effectiveBatch % n === 0,
   );
-  const fits = (train: RunFile["train"], share: number) => peak(train) <= memoryBytes * share;
+  const most = memoryBytes * MEMORY.mostShare;
+  const wanted = Math.min(MEMORY.wantedBytes, most);
   const smallest = candidate(1, false);
   return (
-    divisors.map((n) => candidate(n, false)).find((train) => fits(train, MEMORY_SHARES.wanted)) ??
-    (fits(smallest, MEMORY_SHARES.most) ? smallest : candidate(1, true))
+    divisors.map((n) => candidate(n, false)).find((train) => peak(train) <= wanted) ??
+    (peak(smallest) <= most ? smallest : candidate(1, true))
   );
 }
 

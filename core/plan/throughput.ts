@@ -39,11 +39,14 @@ export function stepWork(
   train: Pick<GpuTraining, "rank" | "targets" | "lastLayers" | "headShare" | "checkpointing">,
   rowTokens: number,
 ): StepWork {
-  const multiplied = linearParameters(a) + headParameters(a) * train.headShare;
+  const head = headParameters(a) * train.headShare;
+  const linear = linearParameters(a);
+  // Nothing flows back below the first adapted layer.
+  const backward = linear * (Math.min(a.layers, train.lastLayers ?? a.layers) / a.layers);
   const adapter = adapterParameters(a, train.rank, train.targets, train.lastLayers);
   const attention = 2 * rowTokens * a.heads * a.headDim * a.layers;
-  const modelFlops = 4 * multiplied + 6 * adapter + 3 * attention;
-  const recomputed = 2 * linearParameters(a) + 2 * adapter + attention;
+  const modelFlops = 2 * (linear + backward) + 4 * head + 6 * adapter + 3 * attention;
+  const recomputed = 2 * backward + 2 * adapter + attention;
   return {
     modelFlops,
     hardwareFlops: modelFlops + (train.checkpointing === "full" ? recomputed : 0),

@@ -10,20 +10,50 @@ export interface Duration {
 
 /** Where the speed comes from, best first. */
 export type Speed =
-  { source: "last run"; tokensPerSecond: number } | { source: "probe"; flopsPerSecond: number };
+  /** `train`: what that run's settings were; its speed is carried over to others by their FLOPs. */
+  | { source: "last run"; tokensPerSecond: number; train: RunFile["train"] | null }
+  | { source: "probe"; flopsPerSecond: number };
 
 /**
- * FLOPs of a trained token with a frozen base: 4 for each linear parameter (2 forward, 2 backward to the
- * activations, none for frozen weights), 6 for each adapter parameter, 6·s·q·L for attention (causal,
- * forward and backward). The head works at answer positions only and is left out.
+ * What a step on a CPU costs besides arithmetic, as FLOPs: fitted to bench/local-training.ts on two cores of
+ * an AMD EPYC. `perElement`: input and output of each adapted matrix pass through memory once more.
+ * `readTokens`: reading all weights takes as long as this many tokens of arithmetic, in 4 bits longer.
+ * `recomputing`: checkpointed activations.
+ */
+const CPU = { perElement: 400, readTokens: { lora: 90, qlora: 300 }, recomputing: 2.1 } as const;
+
+/**
+ * FLOPs of a trained token with a frozen base: 2 for each linear parameter forward and 2 backward to the
+ * activations of the adapted layers (none for frozen weights), 6 for each adapter parameter, 6·s·q·L for
+ * attention (causal, forward and backward); and what else takes as long. The head works at answer positions
+ * only and is left out.
  */
 export function flopsPerToken(a: Architecture, train: RunFile["train"], rowTokens: number): number {
+  const layers = Math.min(a.layers, train.lastLayers ?? a.layers);
   const adapter = adapterParameters(a, train.rank, train.targets, train.lastLayers);
+  const elements = adapter / train.rank; // Σ(in + out)
   const attention = 6 * rowTokens * a.heads * a.headDim * a.layers;
-  return (4 * linearParameters(a) + 6 * adapter + attention) * (train.gradientCheckpointing ? 1.5 : 1);
+  const linear = 2 * linearParameters(a) * (1 + layers / a.layers);
+  const flops = linear + 6 * adapter + CPU.perElement * elements + attention;
+  const tokens = Math.max(1, train.microBatch * rowTokens);
+  const reading = 1 + CPU.readTokens[train.method] / tokens;
+  return flops * reading * (train.gradientCheckpointing ? CPU.recomputing : 1);
 }
 
 const START_SECONDS = 45; // imports and loading in four processes: measured on two cores
+
+/** Tokens a second of training, expected. */
+export function expectedSpeed(
+  a: Architecture,
+  train: RunFile["train"],
+  rowTokens: number,
+  speed: Speed,
+): number {
+  const flops = flopsPerToken(a, train, rowTokens);
+  if (speed.source === "probe") return speed.flopsPerSecond / flops;
+  if (speed.train === null) return speed.tokensPerSecond;
+  return (speed.tokensPerSecond * flopsPerToken(a, speed.train, rowTokens)) / flops;
+}
 
 /** Time of training and evaluation; the band is wider where the speed is only probed. */
 export function expectedTime(
@@ -32,8 +62,7 @@ export function expectedTime(
   work: { trainTokens: number; testTokens: number; rowTokens: number },
   speed: Speed,
 ): Duration {
-  const flops = flopsPerToken(architecture, train, work.rowTokens);
-  const tokensPerSecond = speed.source === "probe" ? speed.flopsPerSecond / flops : speed.tokensPerSecond;
+  const tokensPerSecond = expectedSpeed(architecture, train, work.rowTokens, speed);
   // Evaluation runs forward only, over base and tuned: 2 × ⅓ of the work of a trained token.
   const seconds = (work.trainTokens * train.epochs + (work.testTokens * 2) / 3) / tokensPerSecond;
   const band = speed.source === "probe" ? 2 : 1.3;

@@ -9,7 +9,7 @@ import { parseStackConfig } from "../../core/spec/stack.ts";
 import { readBaseFolder } from "../../loading/base-folder.ts";
 import type { MachineFacts } from "../../loading/machine.ts";
 import { loadStackPlan } from "../../loading/stack-plan.ts";
-import { lastSpeeds, runState } from "../../loading/workspace.ts";
+import { lastTrainings, runState } from "../../loading/workspace.ts";
 import { good, replaced, rows } from "../bad-input-cases.ts";
 
 const machine: MachineFacts = { memoryBytes: 24e9, freeDiskBytes: 1e12, flopsPerSecond: () => 1e11 };
@@ -184,10 +184,10 @@ describe("the workspace", () => {
       fs.utimesSync(run(id, "training.json", { tokensPerSecond }), at, at);
     }
     write("workspace/runs/e/training.json", "{");
-    const speeds = lastSpeeds(path.join(root, "workspace"));
-    expect([...speeds].map(([base, speed]) => [base, speed]).sort()).toEqual([
-      ["large", { source: "last run", tokensPerSecond: 7 }],
-      ["small", { source: "last run", tokensPerSecond: 200 }],
+    const trainings = lastTrainings(path.join(root, "workspace"));
+    expect([...trainings].map(([base, { speed }]) => [base, speed]).sort()).toEqual([
+      ["large", { source: "last run", tokensPerSecond: 7, train: null }],
+      ["small", { source: "last run", tokensPerSecond: 200, train: null }],
     ]);
   });
 });

@@ -1,4 +1,4 @@
-"""`tuneform-trainer prepare | train | evaluate | publish | run | serve`: heavy imports come late."""
+"""`tuneform-trainer stage | prepare | train | evaluate | publish | run | serve`: heavy imports come late."""
 
 from __future__ import annotations
 
@@ -27,6 +27,21 @@ def _stage(work: Callable[[Run, Workspace], None], run_file: Path, folder: Path)
     run, workspace = load_run(run_file), Workspace(folder.absolute())
     with workspace.run_lock(run.run_id):
         work(run, workspace)
+
+
+@app.command()
+def stage(
+    run: RunFile,
+    workspace: Folder,
+    parts: Annotated[
+        Path | None, typer.Option(help="folder with the data: <sha256>/000, 001, ..., parts of a gzip file")
+    ] = None,
+    download: Annotated[bool, typer.Option("--download", help="fetch the base model as well")] = False,
+) -> None:
+    """Bring data, and the base model when told to, into the workspace; later stages need no network."""
+    from tuneform_trainer.stage import stage as work
+
+    _stage(lambda run, workspace: work(run, workspace, parts, download=download), run, workspace)
 
 
 @app.command()

@@ -69,11 +69,23 @@ def evaluate(run: RunFile, workspace: Folder) -> None:
 
 
 @app.command()
-def publish(run: RunFile, workspace: Folder) -> None:
+def publish(
+    run: RunFile,
+    workspace: Folder,
+    verdict_configmap: Annotated[
+        str | None, typer.Option(help="in a cluster: the ConfigMap to write the verdict to")
+    ] = None,
+) -> None:
     """Write contract, model card, report and registry entry of a promoted run."""
     from tuneform_trainer.publish import publish as work
 
-    _stage(work, run, workspace)
+    if verdict_configmap is None:
+        _stage(work, run, workspace)
+        return
+    from tuneform_trainer.publishing.announcement import publish_and_announce
+
+    name = verdict_configmap
+    _stage(lambda run, workspace: publish_and_announce(run, workspace, name), run, workspace)
 
 
 @app.command()

@@ -4,7 +4,7 @@ import { parseStackConfig, type StackConfig } from "../core/spec/stack.ts";
 /** The only reader of pulumi.Config: hands every `tuneform:` key to the schema, all problems at once. */
 export function readStackConfig(): StackConfig {
   const config = new pulumi.Config("tuneform");
-  const keys = ["target", "models", "workspace", "port", "parallelism", "weights"];
+  const keys = ["target", "models", "workspace", "port", "parallelism", "hardware", "weights"];
   const raw: Record<string, string> = {};
   for (const key of keys) {
     const value = config.get(key);

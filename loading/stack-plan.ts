@@ -1,7 +1,9 @@
 import path from "node:path";
 import type { Instance } from "../core/catalog/instances.ts";
-import { planFineTune, planServers, type FineTunePlan, type StackPlan } from "../core/plan/plan.ts";
+import { planFineTune, type FineTunePlan, type StackPlan } from "../core/plan/plan.ts";
 import { resolveBase, type BaseFolder, type ResolvedBase } from "../core/plan/resolve.ts";
+import { planServers } from "../core/plan/servers.ts";
+import { servingPlan } from "../core/plan/serving-plan.ts";
 import { EXIT_CODES } from "../core/spec/exit-codes.ts";
 import type { DataFacts } from "../core/plan/work.ts";
 import type { FineTuneSpec } from "../core/spec/fine-tune.ts";
@@ -9,7 +11,7 @@ import { InvalidInput, type Problem } from "../core/spec/problems.ts";
 import type { StackConfig } from "../core/spec/stack.ts";
 import { readBaseFolder } from "./base-folder.ts";
 import { DataFiles } from "./data-files.ts";
-import { memoryProblems, timeProblems, type Planned } from "./limits.ts";
+import { limitProblems, memoryProblems, type Planned } from "./limits.ts";
 import { machineFacts, type MachineFacts } from "./machine.ts";
 import { readInstances } from "./hardware.ts";
 import { findModelFiles, modelProblem, readModelFiles, type ModelFile } from "./model-files.ts";
@@ -19,10 +21,10 @@ import { storageProblems } from "./storage.ts";
 import {
   accuracyOf,
   currentRun,
-  lastTrainings,
+  finishedTrainings,
   runState,
   verdictOf,
-  type LastTraining,
+  type Trainings,
 } from "./workspace.ts";
 
 export interface LoadOptions {
@@ -50,10 +52,10 @@ export async function loadStackPlan(options: LoadOptions): Promise<StackPlan> {
   const machine = options.machine ?? machineFacts(workspace);
   const { USAGE, DATA, STORAGE, OUT_OF_MEMORY, PORT_IN_USE } = EXIT_CODES;
 
-  const { planned, problems, dataProblems } = planAll(options, files, workspace, machine);
+  const { planned, problems, dataProblems, instances } = planAll(options, files, workspace, machine);
   const shared = sharedWorkspaceProblems(root, stack, config);
   throwAny([
-    { problems: [...shared, ...problems, ...timeProblems(planned)], exitCode: USAGE.code },
+    { problems: [...shared, ...problems, ...limitProblems(planned, config.target)], exitCode: USAGE.code },
     { problems: dataProblems, exitCode: DATA.code },
   ]);
   const fineTunes = planned.map(({ plan }) => plan);
@@ -67,7 +69,9 @@ export async function loadStackPlan(options: LoadOptions): Promise<StackPlan> {
     { problems: await portProblems(servers, workspace, stackFile), exitCode: PORT_IN_USE.code },
   ]);
   const { target, parallelism } = config;
-  return { schemaVersion: 1, target, workspace, parallelism, fineTunes, servers };
+  const served = fineTunes.flatMap((plan) => plan.served ?? []);
+  const serving = servingPlan(served, instances);
+  return { schemaVersion: 1, target, workspace, parallelism, fineTunes, servers, serving };
 }
 
 function noModelFiles(pattern: string, stackFile: string): Problem {
@@ -96,7 +100,7 @@ interface Shared {
   machine: MachineFacts;
   data: DataFiles;
   baseFolder: (folder: string) => BaseFolder | string;
-  trainings: Map<string, LastTraining>;
+  trainings: Trainings;
   instances: readonly Instance[];
 }
 
@@ -105,7 +109,7 @@ function planAll(
   files: readonly string[],
   workspace: string,
   machine: MachineFacts,
-): { planned: Planned[]; problems: Problem[]; dataProblems: Problem[] } {
+): { planned: Planned[]; problems: Problem[]; dataProblems: Problem[]; instances: readonly Instance[] } {
   const { models, problems } = readModelFiles(root, files);
   const hardware = readInstances(root, config.hardware, stackFileName(stack));
   if ("problems" in hardware) problems.push(...hardware.problems);
@@ -120,7 +124,7 @@ function planAll(
       folders.set(folder, found);
       return found;
     },
-    trainings: lastTrainings(workspace),
+    trainings: finishedTrainings(workspace),
     instances: "instances" in hardware ? hardware.instances : [],
   };
   const planned: Planned[] = [];
@@ -133,7 +137,7 @@ function planAll(
     if ("problems" in base || "problems" in data) continue;
     planned.push({ model, plan: planModel(model, base.resolved, data.facts, shared) });
   }
-  return { planned, problems, dataProblems };
+  return { planned, problems, dataProblems, instances: shared.instances };
 }
 
 /** What comparing bases for one model file needs; its own base does not matter. */
@@ -160,13 +164,15 @@ function planModel(
   data: Parameters<typeof planFineTune>[1]["data"],
   { workspace, machine, trainings, instances }: Shared,
 ): FineTunePlan {
-  const last = trainings.get(base.base.id);
+  const { id } = base.base;
+  const last = trainings.lastOf(id);
   return planFineTune(spec, {
     base,
     data,
     memoryBytes: machine.memoryBytes,
     instances,
     lastAccuracy: last?.accuracy ?? null,
+    measuredOn: (gpu) => trainings.measuredOn(id, gpu),
     accuracyOf: (runId) => accuracyOf(workspace, runId),
     speed: last?.speed ?? { source: "probe", flopsPerSecond: machine.flopsPerSecond() },
     runState: (runId) => runState(workspace, runId),

@@ -9,6 +9,7 @@ import { bytes, type Bytes } from "./units.ts";
 
 /** Ranks that vLLM has slots for (vllm/config/lora.py). */
 const SLOT_RANKS = [1, 8, 16, 32, 64, 128, 256, 320, 512] as const;
+export const LARGEST_SLOT_RANK: number = Math.max(...SLOT_RANKS);
 
 /** vLLM's --max-lora-rank for adapters of these ranks. Throws RangeError above 512. */
 export function slotRank(ranks: readonly number[]): number {
@@ -16,7 +17,8 @@ export function slotRank(ranks: readonly number[]): number {
   if (ranks.length === 0) return SLOT_RANKS[0];
   const largest = Math.max(...ranks);
   const slot = SLOT_RANKS.find((rank) => rank >= largest);
-  if (slot === undefined) throw new RangeError(`vLLM serves ranks up to 512, not ${largest}`);
+  if (slot === undefined)
+    throw new RangeError(`vLLM serves ranks up to ${LARGEST_SLOT_RANK}, not ${largest}`);
   return slot;
 }
 
@@ -35,7 +37,7 @@ export interface ServingMemory {
 }
 
 /** vLLM's default --gpu-memory-utilization. */
-const UTILISATION = 0.92;
+export const UTILISATION = 0.92;
 /** Activations, CUDA graphs and what else vLLM counts: unverified, a published log of a 7B shows 2.5 GB. */
 const ACTIVATION_BYTES = 2.5e9;
 /** vLLM's KV cache block. */

@@ -17,7 +17,7 @@ export function register(program: Command): void {
       const { config } = readStackFile(stack);
       const loaded = loadModelFacts({ root: projectRoot, config, stack, files: [file] });
       if ("problems" in loaded) throw new InvalidInput(loaded.problems);
-      const comparison = compareBases(loaded.spec, loaded.data, loaded.instances);
+      const comparison = compareBases(loaded.spec, loaded.data, loaded.instances, loaded.catalog);
       console.log(json ? JSON.stringify(comparison, null, 2) : describe(comparison));
     });
 }
@@ -37,7 +37,7 @@ function describe(comparison: BaseComparison[]): string {
       best === null ? "" : `${hours(best.duration.low)} to ${hours(best.duration.high)}`,
       best === null ? "" : `${usd(best.cost.low)} to ${usd(best.cost.high)}`,
       serving === null ? "none" : `${serving.instance} ${usd(serving.usdPerMonth)}`,
-      gated ? `${licence}, gated` : licence,
+      `${licence ?? "unknown"}${gated ? ", gated" : ""}`,
       bestFor,
     ]);
   }

@@ -1,4 +1,5 @@
 import path from "node:path";
+import { CATALOG, type Catalog } from "../core/catalog/base-models.ts";
 import type { Instance } from "../core/catalog/instances.ts";
 import { planFineTune, type FineTunePlan, type StackPlan } from "../core/plan/plan.ts";
 import { resolveBase, type BaseFolder, type ResolvedBase } from "../core/plan/resolve.ts";
@@ -10,6 +11,7 @@ import type { FineTuneSpec } from "../core/spec/fine-tune.ts";
 import { InvalidInput, type Problem } from "../core/spec/problems.ts";
 import type { StackConfig } from "../core/spec/stack.ts";
 import { readBaseFolder } from "./base-folder.ts";
+import { readCatalog } from "./catalog.ts";
 import { DataFiles } from "./data-files.ts";
 import { limitProblems, memoryProblems, type Planned } from "./limits.ts";
 import { machineFacts, type MachineFacts } from "./machine.ts";
@@ -52,7 +54,7 @@ export async function loadStackPlan(options: LoadOptions): Promise<StackPlan> {
   const machine = options.machine ?? machineFacts(workspace);
   const { USAGE, DATA, STORAGE, OUT_OF_MEMORY, PORT_IN_USE } = EXIT_CODES;
 
-  const { planned, problems, dataProblems, instances } = planAll(options, files, workspace, machine);
+  const { planned, problems, dataProblems, instances, catalog } = planAll(options, files, workspace, machine);
   const shared = sharedWorkspaceProblems(root, stack, config);
   throwAny([
     { problems: [...shared, ...problems, ...limitProblems(planned, config.target)], exitCode: USAGE.code },
@@ -61,7 +63,7 @@ export async function loadStackPlan(options: LoadOptions): Promise<StackPlan> {
   const fineTunes = planned.map(({ plan }) => plan);
   const servers = planServers(fineTunes, config, workspace);
   throwAny([
-    { problems: storageProblems(fineTunes, workspace, machine, stackFile), exitCode: STORAGE.code },
+    { problems: storageProblems(fineTunes, workspace, machine, stackFile, catalog), exitCode: STORAGE.code },
     {
       problems: memoryProblems(planned, machine.memoryBytes, config.parallelism, stackFile),
       exitCode: OUT_OF_MEMORY.code,
@@ -102,17 +104,39 @@ interface Shared {
   baseFolder: (folder: string) => BaseFolder | string;
   trainings: Trainings;
   instances: readonly Instance[];
+  catalog: Catalog;
+}
+
+/** The files besides model files that planning reads: what may be rented, and bases of the project's own. */
+function readOwnFiles({
+  root,
+  config,
+  stack,
+}: LoadOptions): Pick<Shared, "instances" | "catalog"> & { problems: Problem[] } {
+  const stackFile = stackFileName(stack);
+  const hardware = readInstances(root, config.hardware, stackFile);
+  const bases = readCatalog(root, config.catalog, stackFile);
+  return {
+    instances: "instances" in hardware ? hardware.instances : [],
+    catalog: "catalog" in bases ? bases.catalog : CATALOG,
+    problems: [hardware, bases].flatMap((read) => ("problems" in read ? read.problems : [])),
+  };
 }
 
 function planAll(
-  { root, config, stack }: LoadOptions,
+  options: LoadOptions,
   files: readonly string[],
   workspace: string,
   machine: MachineFacts,
-): { planned: Planned[]; problems: Problem[]; dataProblems: Problem[]; instances: readonly Instance[] } {
+): Pick<Shared, "instances" | "catalog"> & {
+  planned: Planned[];
+  problems: Problem[];
+  dataProblems: Problem[];
+} {
+  const { root, config } = options;
   const { models, problems } = readModelFiles(root, files);
-  const hardware = readInstances(root, config.hardware, stackFileName(stack));
-  if ("problems" in hardware) problems.push(...hardware.problems);
+  const { instances, catalog, problems: ownProblems } = readOwnFiles(options);
+  problems.push(...ownProblems);
   const folders = new Map<string, BaseFolder | string>();
   const shared: Shared = {
     workspace,
@@ -125,7 +149,8 @@ function planAll(
       return found;
     },
     trainings: finishedTrainings(workspace),
-    instances: "instances" in hardware ? hardware.instances : [],
+    instances,
+    catalog,
   };
   const planned: Planned[] = [];
   const dataProblems: Problem[] = [];
@@ -137,25 +162,24 @@ function planAll(
     if ("problems" in base || "problems" in data) continue;
     planned.push({ model, plan: planModel(model, base.resolved, data.facts, shared) });
   }
-  return { planned, problems, dataProblems, instances: shared.instances };
+  return { planned, problems, dataProblems, instances, catalog };
 }
 
 /** What comparing bases for one model file needs; its own base does not matter. */
-export function loadModelFacts({
-  root,
-  config,
-  stack,
-  files = [],
-}: LoadOptions):
-  { spec: FineTuneSpec; data: DataFacts; instances: readonly Instance[] } | { problems: Problem[] } {
+export function loadModelFacts(
+  options: LoadOptions,
+):
+  | { spec: FineTuneSpec; data: DataFacts; instances: readonly Instance[]; catalog: Catalog }
+  | { problems: Problem[] } {
+  const { root, files = [] } = options;
   const { models, problems } = readModelFiles(root, files);
-  const hardware = readInstances(root, config.hardware, stackFileName(stack));
-  if ("problems" in hardware) problems.push(...hardware.problems);
+  const { instances, catalog, problems: ownProblems } = readOwnFiles(options);
+  problems.push(...ownProblems);
   const [model] = models;
-  if (model === undefined || "problems" in hardware || problems.length > 0) return { problems };
+  if (model === undefined || problems.length > 0) return { problems };
   const data = new DataFiles(root, models).read(model);
   if ("problems" in data) return data;
-  return { spec: model.spec, data: data.facts, instances: hardware.instances };
+  return { spec: model.spec, data: data.facts, instances, catalog };
 }
 
 function planModel(
@@ -183,7 +207,7 @@ function planModel(
 
 function resolveModelBase(
   model: ModelFile,
-  { config, baseFolder }: Shared,
+  { config, baseFolder, catalog }: Shared,
 ): { resolved: ResolvedBase } | { problems: Problem[] } {
   const { spec } = model;
   const folder =
@@ -191,7 +215,7 @@ function resolveModelBase(
       ? baseFolder(path.resolve(model.folder, spec.base.folder))
       : null;
   if (typeof folder === "string") return { problems: [modelProblem(model, "base.folder", folder)] };
-  const resolution = resolveBase(spec, config.weights, folder);
+  const resolution = resolveBase(spec, config, folder, catalog);
   if ("problem" in resolution) {
     const { path: field = "base", message, hint } = resolution.problem;
     return { problems: [modelProblem(model, field, message, hint)] };

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Architecture } from "../../core/catalog/architecture.ts";
-import { BASE_MODELS, type BaseModel } from "../../core/catalog/base-models.ts";
+import { BASE_MODELS, CATALOG, type BaseModel } from "../../core/catalog/base-models.ts";
 import { GPUS, type GpuId } from "../../core/catalog/gpus.ts";
 import { INSTANCES } from "../../core/catalog/instances.ts";
 import { compareBases } from "../../core/plan/compare-bases.ts";
@@ -131,7 +131,7 @@ describe("speed", () => {
 
 describe("a comparison of bases", () => {
   it("plans every base of the catalog, cheapest first", () => {
-    const bases = compareBases(exampleSpec(), exampleFacts.data, INSTANCES);
+    const bases = compareBases(exampleSpec(), exampleFacts.data, INSTANCES, CATALOG);
     expect(bases.map(({ id }) => id).sort()).toEqual(Object.keys(BASE_MODELS).sort());
     const costs = bases.map(({ flight }) => flight.best?.cost.expected ?? Infinity);
     expect(costs).toEqual(costs.toSorted((a, b) => a - b));

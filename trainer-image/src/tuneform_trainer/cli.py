@@ -1,4 +1,4 @@
-"""`tuneform-trainer prepare | train | evaluate | publish | run | serve`: heavy imports come late."""
+"""`tuneform-trainer stage | prepare | train | evaluate | publish | run | serve`: heavy imports come late."""
 
 from __future__ import annotations
 
@@ -30,6 +30,21 @@ def _stage(work: Callable[[Run, Workspace], None], run_file: Path, folder: Path)
 
 
 @app.command()
+def stage(
+    run: RunFile,
+    workspace: Folder,
+    parts: Annotated[
+        Path | None, typer.Option(help="folder with the data: <sha256>/000, 001, ..., parts of a gzip file")
+    ] = None,
+    download: Annotated[bool, typer.Option("--download", help="fetch the base model as well")] = False,
+) -> None:
+    """Bring data, and the base model when told to, into the workspace; later stages need no network."""
+    from tuneform_trainer.stage import stage as work
+
+    _stage(lambda run, workspace: work(run, workspace, parts, download=download), run, workspace)
+
+
+@app.command()
 def prepare(run: RunFile, workspace: Folder) -> None:
     """Read, map, check and split the data."""
     from tuneform_trainer.prepare import prepare as work
@@ -54,11 +69,23 @@ def evaluate(run: RunFile, workspace: Folder) -> None:
 
 
 @app.command()
-def publish(run: RunFile, workspace: Folder) -> None:
+def publish(
+    run: RunFile,
+    workspace: Folder,
+    verdict_configmap: Annotated[
+        str | None, typer.Option(help="in a cluster: the ConfigMap to write the verdict to")
+    ] = None,
+) -> None:
     """Write contract, model card, report and registry entry of a promoted run."""
     from tuneform_trainer.publish import publish as work
 
-    _stage(work, run, workspace)
+    if verdict_configmap is None:
+        _stage(work, run, workspace)
+        return
+    from tuneform_trainer.publishing.announcement import publish_and_announce
+
+    name = verdict_configmap
+    _stage(lambda run, workspace: publish_and_announce(run, workspace, name), run, workspace)
 
 
 @app.command()

@@ -38,6 +38,8 @@ export interface LoadOptions {
   files?: readonly string[];
   /** Replaces what is read from this machine, for tests. */
   machine?: MachineFacts;
+  /** Another machine makes it true: this one's memory, disk, ports and speed say nothing, and are not read. */
+  elsewhere?: boolean;
 }
 
 /**
@@ -51,17 +53,37 @@ export async function loadStackPlan(options: LoadOptions): Promise<StackPlan> {
   const files = options.files ?? findModelFiles(root, config.models);
   if (files.length === 0) throw new InvalidInput([noModelFiles(config.models, stackFile)]);
   const workspace = path.resolve(root, config.workspace);
-  const machine = options.machine ?? machineFacts(workspace);
+  const elsewhere = options.elsewhere ?? false;
+  const machine = options.machine ?? (elsewhere ? ANY_MACHINE : machineFacts(workspace));
   const { USAGE, DATA, STORAGE, OUT_OF_MEMORY, PORT_IN_USE } = EXIT_CODES;
 
   const { planned, problems, dataProblems, instances, catalog } = planAll(options, files, workspace, machine);
   const shared = sharedWorkspaceProblems(root, stack, config);
   throwAny([
-    { problems: [...shared, ...problems, ...limitProblems(planned, config.target)], exitCode: USAGE.code },
+    {
+      // Hours on this machine do not count elsewhere.
+      problems: [...shared, ...problems, ...(elsewhere ? [] : limitProblems(planned, config.target))],
+      exitCode: USAGE.code,
+    },
     { problems: dataProblems, exitCode: DATA.code },
   ]);
-  const fineTunes = planned.map(({ plan }) => plan);
+  const fineTunes = planned.map(({ plan }) => (elsewhere ? withoutTimeHere(plan) : plan));
   const servers = planServers(fineTunes, config, workspace);
+  const { target, parallelism } = config;
+  const serving = servingPlan(
+    fineTunes.flatMap((plan) => plan.served ?? []),
+    instances,
+  );
+  const stackPlan: StackPlan = {
+    schemaVersion: 1,
+    target,
+    workspace,
+    parallelism,
+    fineTunes,
+    servers,
+    serving,
+  };
+  if (elsewhere) return stackPlan;
   throwAny([
     { problems: storageProblems(fineTunes, workspace, machine, stackFile, catalog), exitCode: STORAGE.code },
     {
@@ -70,11 +92,17 @@ export async function loadStackPlan(options: LoadOptions): Promise<StackPlan> {
     },
     { problems: await portProblems(servers, workspace, stackFile), exitCode: PORT_IN_USE.code },
   ]);
-  const { target, parallelism } = config;
-  const served = fineTunes.flatMap((plan) => plan.served ?? []);
-  const serving = servingPlan(served, instances);
-  return { schemaVersion: 1, target, workspace, parallelism, fineTunes, servers, serving };
+  return stackPlan;
 }
+
+/** Refuses nothing, and plans the same wherever it runs. */
+const ANY_MACHINE: MachineFacts = {
+  memoryBytes: Infinity,
+  freeDiskBytes: Infinity,
+  flopsPerSecond: () => Infinity,
+};
+
+const withoutTimeHere = (plan: FineTunePlan): FineTunePlan => ({ ...plan, seconds: null, prediction: null });
 
 function noModelFiles(pattern: string, stackFile: string): Problem {
   return {

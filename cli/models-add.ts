@@ -11,13 +11,11 @@ import { readConfig } from "../loading/base-folder.ts";
 import { addToCatalog } from "../loading/catalog.ts";
 import { projectRoot, readStackFile } from "./project.ts";
 
-interface Options {
+interface Told {
   config: string;
   revision?: string;
   licence?: string;
   id?: string;
-  stack: string;
-  json?: true;
 }
 
 /** An argument that a schema checks. */
@@ -41,9 +39,9 @@ export function register(models: Command): void {
     .option("--id <id>", "how model files call it; else from its name", checked(BASE_ID))
     .option("-s, --stack <name>", "whose catalog file: Pulumi.<name>.yaml", "dev")
     .option("--json", "as JSON: parameters, tokens")
-    .action((hubId: string, options: Options) => {
-      const added = add(hubId, options);
-      console.log(options.json ? JSON.stringify(added, null, 2) : describe(added));
+    .action((hubId: string, { stack, json, ...told }: Told & { stack: string; json?: true }) => {
+      const added = addModel(projectRoot, readStackFile(stack).config.catalog, hubId, told);
+      console.log(json ? JSON.stringify(added, null, 2) : describe(added));
     });
 }
 
@@ -59,19 +57,25 @@ interface Added {
   doubt: string | null;
 }
 
-function add(hubId: string, { config, revision, licence, id, stack }: Options): Added {
-  const { catalog: file } = readStackFile(stack).config;
+/** Derive an entry and put it into the catalog file of the project in `root`. Throws InvalidInput. */
+export function addModel(
+  root: string,
+  file: string,
+  hubId: string,
+  { config, revision, licence, id }: Told,
+): Added {
   const model = readConfig(path.resolve(config));
   if (typeof model === "string")
     throw new InvalidInput([{ file: config, message: model, hint: "see docs/catalog.md" }]);
   const entry = derivedEntry({ hubId, revision: revision ?? null, licence: licence ?? null }, model);
   const name = id ?? suggestedId(hubId);
-  addToCatalog(projectRoot, file, name, entry);
+  addToCatalog(root, file, name, entry);
   const parameters = parameterCount(entry.architecture);
   return { id: name, file, entry, parameters, unknown: gapsOf(entry), doubt: doubtOf(model) };
 }
 
-function describe({ id, file, entry, parameters, unknown, doubt }: Added): string {
+/** The entry, its parameters, and what is left to fill in. */
+export function describe({ id, file, entry, parameters, unknown, doubt }: Added): string {
   const gaps = unknown.map(({ field, hint }) => `  bases.${id}.${field}: ${hint}`);
   return [
     `Added to ${file}:`,

@@ -5,7 +5,7 @@ import { applyHardware, hardwareSchema } from "../core/spec/hardware.ts";
 import { parseAs } from "../core/spec/parse.ts";
 import type { Problem } from "../core/spec/problems.ts";
 
-const EXAMPLE = "docs/planner.md";
+const EXAMPLE = "docs/catalog.md";
 
 /** What planning may rent: the catalog, or what the stack's hardware file makes of it. */
 export function readInstances(

@@ -36,6 +36,8 @@ export function explain(issue: Issue, value: unknown, schema: z.ZodType): Explai
       const near = typeof set === "string" ? nearest(set, allowed) : undefined;
       return [withShown(path, `must be one of ${allowed.join(", ")}`, set, near && `did you mean ${near}?`)];
     }
+    case "invalid_key":
+      return issue.issues.map(({ message }) => ({ path, message: `the name ${message}` }));
     case "too_small":
       return [
         withShown(path, limitMessage(issue, issue.inclusive ? "at least" : "more than", issue.minimum), set),

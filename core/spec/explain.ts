@@ -1,6 +1,5 @@
 import leven from "leven";
 import { z } from "zod";
-import { fineTuneSchema } from "./fine-tune.ts";
 
 /** What is wrong at a place of a model file, in a person's words. */
 export interface Explained {
@@ -17,15 +16,15 @@ const FORMS: Record<string, string> = {
   "data.source": "{file: path}, {package: name, file: path}, or a list of these",
 };
 
-/** One zod issue → one or more problems. `value` is the whole document. */
-export function explain(issue: Issue, value: unknown): Explained[] {
+/** One zod issue → one or more problems. `value` is the whole document, `schema` what it has to satisfy. */
+export function explain(issue: Issue, value: unknown, schema: z.ZodType): Explained[] {
   const path = issue.path.map(String);
   const set = valueAt(value, path);
   switch (issue.code) {
     case "unrecognized_keys":
-      return issue.keys.map((key) => unknownKey(path, key));
+      return issue.keys.map((key) => unknownKey(path, key, schema));
     case "invalid_union":
-      return explainUnion(issue, value, path);
+      return explainUnion(issue, value, path, schema);
     case "invalid_type":
       if (set === undefined) return [{ path, message: "is missing" }];
       return [
@@ -87,7 +86,12 @@ function withShown(path: string[], message: string, set: unknown, hint?: string)
 }
 
 /** Of the forms that are allowed, the one that is meant is the one with the fewest faults. */
-function explainUnion(issue: z.core.$ZodIssueInvalidUnion, value: unknown, path: string[]): Explained[] {
+function explainUnion(
+  issue: z.core.$ZodIssueInvalidUnion,
+  value: unknown,
+  path: string[],
+  schema: z.ZodType,
+): Explained[] {
   const set = valueAt(value, path);
   if (set === undefined) return [{ path, message: "is missing" }];
   const [meant] = formsOf(issue)
@@ -97,7 +101,7 @@ function explainUnion(issue: z.core.$ZodIssueInvalidUnion, value: unknown, path:
     const forms = FORMS[path.filter((key) => !/^\d+$/.test(key)).join(".")];
     return [withShown(path, "has none of the allowed forms", set, forms && `write ${forms}`)];
   }
-  return meant.flatMap((fault) => explain({ ...fault, path: [...issue.path, ...fault.path] }, value));
+  return meant.flatMap((fault) => explain({ ...fault, path: [...issue.path, ...fault.path] }, value, schema));
 }
 
 /** Keys that do not belong there or are not there say more about what is meant than a wrong value does. */
@@ -117,10 +121,11 @@ function formsOf(issue: z.core.$ZodIssueInvalidUnion): Issue[][] {
   });
 }
 
-function unknownKey(path: string[], key: string): Explained {
-  const known = keysAt(path);
+function unknownKey(path: string[], key: string, schema: z.ZodType): Explained {
+  const root = jsonSchemaOf(schema);
+  const known = keysAt(root, path);
   const near = nearest(key, known);
-  const home = sectionsWith(key).find((section) => section !== path.join("."));
+  const home = sectionsWith(root, key).find((section) => section !== path.join("."));
   const hint =
     home !== undefined
       ? `${key} belongs under ${home}`
@@ -155,13 +160,17 @@ interface SchemaNode {
   anyOf?: SchemaNode[];
 }
 
-let schemaRoot: SchemaNode | undefined;
-const root = () => (schemaRoot ??= z.toJSONSchema(fineTuneSchema, { io: "input" }) as SchemaNode);
+const jsonSchemas = new WeakMap<z.ZodType, SchemaNode>();
+function jsonSchemaOf(schema: z.ZodType): SchemaNode {
+  const found = jsonSchemas.get(schema) ?? (z.toJSONSchema(schema, { io: "input" }) as SchemaNode);
+  jsonSchemas.set(schema, found);
+  return found;
+}
 const alternatives = (node: SchemaNode): SchemaNode[] => node.anyOf?.flatMap(alternatives) ?? [node];
 
 /** Keys that the schema knows under a path. */
-function keysAt(path: string[]): string[] {
-  let nodes = alternatives(root());
+function keysAt(root: SchemaNode, path: string[]): string[] {
+  let nodes = alternatives(root);
   for (const key of path)
     nodes = nodes
       .flatMap((node) => {
@@ -173,6 +182,6 @@ function keysAt(path: string[]): string[] {
 }
 
 /** Top-level sections that have a key of this name. */
-function sectionsWith(key: string): string[] {
-  return keysAt([]).filter((section) => keysAt([section]).includes(key));
+function sectionsWith(root: SchemaNode, key: string): string[] {
+  return keysAt(root, []).filter((section) => keysAt(root, [section]).includes(key));
 }

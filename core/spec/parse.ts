@@ -42,7 +42,7 @@ export function parseAs<T extends z.ZodType>(
   };
   const result = schema.safeParse(read.value);
   if (result.success) return { value: result.data, lineOf: (path) => positionOf(path.split("."))?.line };
-  const problems = result.error.issues.flatMap((issue) => explain(issue, read.value));
+  const problems = result.error.issues.flatMap((issue) => explain(issue, read.value, schema));
   return {
     problems: problems.map(({ path, ...rest }) => ({
       file,

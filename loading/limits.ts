@@ -1,5 +1,6 @@
 import { gigabytes } from "../core/plan/describe.ts";
 import type { FineTunePlan } from "../core/plan/plan.ts";
+import type { ResolvedBase } from "../core/plan/resolve.ts";
 import type { FineTuneSpec } from "../core/spec/fine-tune.ts";
 import type { Problem } from "../core/spec/problems.ts";
 import { modelProblem, type ModelFile } from "./model-files.ts";
@@ -7,6 +8,9 @@ import { modelProblem, type ModelFile } from "./model-files.ts";
 export interface Planned {
   model: ModelFile;
   plan: FineTunePlan;
+  base: ResolvedBase;
+  /** Its data files on this machine, absolute paths by their sha256. */
+  files: Record<string, string>;
 }
 
 /** What is left to train, by its peak memory, largest first. */

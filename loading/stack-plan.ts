@@ -1,29 +1,27 @@
 import path from "node:path";
 import type { Instance } from "../core/catalog/instances.ts";
-import { planFineTune, planServers, type FineTunePlan, type StackPlan } from "../core/plan/plan.ts";
+import { planClusterServers } from "../core/plan/cluster-servers.ts";
+import { planKubernetes } from "../core/plan/kubernetes-plan.ts";
+import { planFineTune, planServers, type StackPlan } from "../core/plan/plan.ts";
 import { resolveBase, type BaseFolder, type ResolvedBase } from "../core/plan/resolve.ts";
+import { VOLUME } from "../core/plan/volume.ts";
 import { EXIT_CODES } from "../core/spec/exit-codes.ts";
 import type { DataFacts } from "../core/plan/work.ts";
 import type { FineTuneSpec } from "../core/spec/fine-tune.ts";
+import type { KubernetesSettings } from "../core/spec/kubernetes.ts";
 import { InvalidInput, type Problem } from "../core/spec/problems.ts";
 import type { StackConfig } from "../core/spec/stack.ts";
 import { readBaseFolder } from "./base-folder.ts";
+import { dataSizeProblems, engineProblems, gpuProblems } from "./cluster-limits.ts";
 import { DataFiles } from "./data-files.ts";
 import { memoryProblems, timeProblems, type Planned } from "./limits.ts";
 import { machineFacts, type MachineFacts } from "./machine.ts";
 import { readInstances } from "./hardware.ts";
 import { findModelFiles, modelProblem, readModelFiles, type ModelFile } from "./model-files.ts";
+import { clusterPlace, engineOf, localPlace, NOTHING_KNOWN, type ClusterFacts, type Place } from "./place.ts";
 import { portProblems } from "./ports.ts";
 import { sharedWorkspaceProblems, stackFileName } from "./stack-files.ts";
 import { storageProblems } from "./storage.ts";
-import {
-  accuracyOf,
-  currentRun,
-  lastTrainings,
-  runState,
-  verdictOf,
-  type LastTraining,
-} from "./workspace.ts";
 
 export interface LoadOptions {
   /** Absolute path of the project. */
@@ -34,40 +32,82 @@ export interface LoadOptions {
   files?: readonly string[];
   /** Replaces what is read from this machine, for tests. */
   machine?: MachineFacts;
+  /** Asks the cluster of target kubernetes what it holds; without it, nothing is known. */
+  cluster?: (namespace: string, settings: KubernetesSettings) => Promise<ClusterFacts>;
 }
 
 /**
  * Read everything that a stack's plan needs and plan it. Writes nothing.
  * Throws InvalidInput with all problems of all files; its exit code is that of the first kind found of:
- * model files, data, then what the machine lacks (disk, memory, port).
+ * model files, data, then what the machine or the cluster lacks (disk, memory, port).
  */
 export async function loadStackPlan(options: LoadOptions): Promise<StackPlan> {
   const { root, config, stack } = options;
-  const stackFile = stackFileName(stack);
   const files = options.files ?? findModelFiles(root, config.models);
-  if (files.length === 0) throw new InvalidInput([noModelFiles(config.models, stackFile)]);
+  if (files.length === 0) throw new InvalidInput([noModelFiles(config.models, stackFileName(stack))]);
+  return config.kubernetes === null
+    ? loadLocalPlan(options, files)
+    : loadClusterPlan(options, files, config.kubernetes);
+}
+
+async function loadLocalPlan(options: LoadOptions, files: readonly string[]): Promise<StackPlan> {
+  const { root, config, stack } = options;
+  const { target, parallelism } = config;
+  const stackFile = stackFileName(stack);
   const workspace = path.resolve(root, config.workspace);
   const machine = options.machine ?? machineFacts(workspace);
-  const { USAGE, DATA, STORAGE, OUT_OF_MEMORY, PORT_IN_USE } = EXIT_CODES;
-
-  const { planned, problems, dataProblems } = planAll(options, files, workspace, machine);
+  const { planned, problems, dataProblems } = planAll(options, files, localPlace(workspace, machine));
   const shared = sharedWorkspaceProblems(root, stack, config);
   throwAny([
-    { problems: [...shared, ...problems, ...timeProblems(planned)], exitCode: USAGE.code },
-    { problems: dataProblems, exitCode: DATA.code },
+    { problems: [...shared, ...problems, ...timeProblems(planned)], exitCode: EXIT_CODES.USAGE.code },
+    { problems: dataProblems, exitCode: EXIT_CODES.DATA.code },
   ]);
   const fineTunes = planned.map(({ plan }) => plan);
   const servers = planServers(fineTunes, config, workspace);
+  const { STORAGE, OUT_OF_MEMORY, PORT_IN_USE } = EXIT_CODES;
   throwAny([
     { problems: storageProblems(fineTunes, workspace, machine, stackFile), exitCode: STORAGE.code },
     {
-      problems: memoryProblems(planned, machine.memoryBytes, config.parallelism, stackFile),
+      problems: memoryProblems(planned, machine.memoryBytes, parallelism, stackFile),
       exitCode: OUT_OF_MEMORY.code,
     },
     { problems: await portProblems(servers, workspace, stackFile), exitCode: PORT_IN_USE.code },
   ]);
+  return { schemaVersion: 1, target, stack, workspace, kubernetes: null, parallelism, fineTunes, servers };
+}
+
+/** What this machine has does not matter to a cluster; what the stack declares of its nodes does. */
+async function loadClusterPlan(
+  options: LoadOptions,
+  files: readonly string[],
+  settings: KubernetesSettings,
+): Promise<StackPlan> {
+  const { config, stack, cluster } = options;
   const { target, parallelism } = config;
-  return { schemaVersion: 1, target, workspace, parallelism, fineTunes, servers };
+  const stackFile = stackFileName(stack);
+  const { namespace } = planKubernetes(stack, settings, {});
+  const known = cluster === undefined ? NOTHING_KNOWN : await cluster(namespace, settings);
+  const { planned: read, problems, dataProblems } = planAll(options, files, clusterPlace(settings, known));
+  const planned = read.map((each) => ({ ...each, engine: engineOf(each.model.spec, settings) }));
+  throwAny([
+    {
+      // Limits on dollars belong here too, beside those on hours: core/plan decides them.
+      problems: [
+        ...problems,
+        ...engineProblems(planned, settings, stackFile),
+        ...timeProblems(planned),
+        ...dataSizeProblems(planned),
+      ],
+      exitCode: EXIT_CODES.USAGE.code,
+    },
+    { problems: dataProblems, exitCode: EXIT_CODES.DATA.code },
+  ]);
+  const servers = planClusterServers(planned, settings.gpu);
+  throwAny([{ problems: gpuProblems(planned, servers, settings), exitCode: EXIT_CODES.OUT_OF_MEMORY.code }]);
+  const dataFiles = Object.assign({}, ...planned.map(({ files }) => files)) as Record<string, string>;
+  const fineTunes = planned.map(({ plan }) => plan);
+  const kubernetes = planKubernetes(stack, settings, dataFiles);
+  return { schemaVersion: 1, target, stack, workspace: VOLUME, kubernetes, parallelism, fineTunes, servers };
 }
 
 function noModelFiles(pattern: string, stackFile: string): Problem {
@@ -91,36 +131,31 @@ function throwAny(kinds: { problems: Problem[]; exitCode: number }[]): void {
 
 /** What all fine-tunes of a plan share: files that are read once, facts that are looked up once. */
 interface Shared {
-  workspace: string;
   config: StackConfig;
-  machine: MachineFacts;
+  place: Place;
   data: DataFiles;
   baseFolder: (folder: string) => BaseFolder | string;
-  trainings: Map<string, LastTraining>;
   instances: readonly Instance[];
 }
 
 function planAll(
   { root, config, stack }: LoadOptions,
   files: readonly string[],
-  workspace: string,
-  machine: MachineFacts,
+  place: Place,
 ): { planned: Planned[]; problems: Problem[]; dataProblems: Problem[] } {
   const { models, problems } = readModelFiles(root, files);
   const hardware = readInstances(root, config.hardware, stackFileName(stack));
   if ("problems" in hardware) problems.push(...hardware.problems);
   const folders = new Map<string, BaseFolder | string>();
   const shared: Shared = {
-    workspace,
     config,
-    machine,
+    place,
     data: new DataFiles(root, models),
     baseFolder(folder) {
       const found = folders.get(folder) ?? readBaseFolder(folder);
       folders.set(folder, found);
       return found;
     },
-    trainings: lastTrainings(workspace),
     instances: "instances" in hardware ? hardware.instances : [],
   };
   const planned: Planned[] = [];
@@ -131,7 +166,7 @@ function planAll(
     if ("problems" in base) problems.push(...base.problems);
     if ("problems" in data) dataProblems.push(...data.problems);
     if ("problems" in base || "problems" in data) continue;
-    planned.push({ model, plan: planModel(model, base.resolved, data.facts, shared) });
+    planned.push(planModel(model, base.resolved, data.facts, shared));
   }
   return { planned, problems, dataProblems };
 }
@@ -155,24 +190,17 @@ export function loadModelFacts({
 }
 
 function planModel(
-  { spec }: ModelFile,
-  base: ResolvedBase,
-  data: Parameters<typeof planFineTune>[1]["data"],
-  { workspace, machine, trainings, instances }: Shared,
-): FineTunePlan {
-  const last = trainings.get(base.base.id);
-  return planFineTune(spec, {
-    base,
-    data,
-    memoryBytes: machine.memoryBytes,
-    instances,
-    lastAccuracy: last?.accuracy ?? null,
-    accuracyOf: (runId) => accuracyOf(workspace, runId),
-    speed: last?.speed ?? { source: "probe", flopsPerSecond: machine.flopsPerSecond() },
-    runState: (runId) => runState(workspace, runId),
-    verdictOf: (runId) => verdictOf(workspace, runId),
-    current: currentRun(workspace, spec.name),
-  });
+  model: ModelFile,
+  resolved: ResolvedBase,
+  found: DataFacts,
+  { place, instances }: Shared,
+): Planned {
+  const base = { ...resolved, base: place.base(resolved.base) };
+  const sources = found.sources.map((source) => ({ ...source, path: place.source(source) }));
+  const data = { ...found, sources };
+  const plan = planFineTune(model.spec, { ...place.facts(model.spec, base.base), base, data, instances });
+  const files = Object.fromEntries(found.sources.map(({ sha256, path }) => [sha256, path]));
+  return { model, plan, base, files };
 }
 
 function resolveModelBase(

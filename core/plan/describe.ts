@@ -1,4 +1,5 @@
 import Table from "cli-table3";
+import { GPUS } from "../catalog/gpus.ts";
 import { describeAccuracy } from "./calibration.ts";
 import { describeOption } from "./flight.ts";
 import type { FineTunePlan, StackPlan } from "./plan.ts";
@@ -16,7 +17,12 @@ export function describePlan(plan: StackPlan): string {
     ...flightLines(fineTune),
     ...fineTune.advice.map(({ level, text }) => `${fineTune.name}: ${level}: ${text}`),
   ]);
-  return [`Plan (${plan.target}, workspace ${plan.workspace})`, table.toString(), ...notes].join("\n");
+  return [`Plan (${plan.target}, ${placeOf(plan)})`, table.toString(), ...notes].join("\n");
+}
+
+function placeOf({ kubernetes, workspace }: StackPlan): string {
+  if (!kubernetes) return `workspace ${workspace}`;
+  return `namespace ${kubernetes.namespace}, ${kubernetes.gpu === null ? "CPUs" : `one ${GPUS[kubernetes.gpu].name} a pod`}`;
 }
 
 /** What it would take on a rented GPU. */

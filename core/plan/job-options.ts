@@ -84,7 +84,7 @@ export function jobOptions(job: Job, instances: readonly Instance[], limits: Lim
   };
 }
 
-interface Shape {
+export interface Shape {
   train: GpuTraining;
   gpus: number;
   gradientAccumulation: number;
@@ -104,6 +104,12 @@ function bestShape(job: Job, trainings: Training[], gpu: Gpu, count: number): Sh
     if (first !== undefined) return first;
   }
   return "too little GPU memory";
+}
+
+/** The fastest way to train on one GPU that is there already, with its time; or why there is none. */
+export function shapeOn(job: Job, gpu: Gpu): (Shape & { work: Range<Seconds> }) | string {
+  const shape = bestShape(job, trainingsOf(job), gpu, 1);
+  return typeof shape === "string" ? shape : { ...shape, work: workOf(job, shape, gpu) };
 }
 
 /** Gradients of an adapter are small: what data parallelism loses is mostly waiting for the slowest. */
@@ -141,7 +147,7 @@ function trainingsOf(job: Job): Training[] {
 }
 
 /** The trainer's own step: adapters in fp32, the head at answer positions only. */
-function trainingOn(
+export function trainingOn(
   job: Job,
   method: "lora" | "qlora",
   microBatch: number,

@@ -9,7 +9,8 @@ import type { RunFile } from "../spec/run-file.ts";
 /** Bytes by name; `peakBytes` is their sum. */
 export interface MemoryPlan {
   peakBytes: number;
-  breakdown: Record<"runtime" | "weights" | "adapter" | "activations" | "logits" | "calibration", number>;
+  /** Parts differ between a CPU and a GPU. */
+  breakdown: Record<string, number>;
 }
 
 const NF4_BYTES = 0.51587; // a parameter, with double quantisation: bitsandbytes blocks of 64 and 256

@@ -1,4 +1,6 @@
+import type { GpuId } from "../catalog/gpus.ts";
 import type { FineTuneSpec } from "../spec/fine-tune.ts";
+import type { Engine } from "../spec/kubernetes.ts";
 import type { RunFile, ServerFile } from "../spec/run-file.ts";
 import type { StackConfig } from "../spec/stack.ts";
 import type { Instance } from "../catalog/instances.ts";
@@ -6,10 +8,13 @@ import { adviceFor, type Advice } from "./advice.ts";
 import { canonicalJson, dataDigest, evaluationDigestOf, rowsDigest, runIdOf } from "./digest.ts";
 import { calibratedMemory, type Accuracy, type Outcome } from "./calibration.ts";
 import { flightPlan, type FlightPlan } from "./flight.ts";
-import { trainingMemory, type MemoryPlan } from "./memory.ts";
-import { resolveEvaluation, resolveTraining, type ResolvedBase } from "./resolve.ts";
+import type { KubernetesPlan } from "./kubernetes-plan.ts";
+import type { MemoryPlan } from "./memory.ts";
+import { resolveEvaluation, type ResolvedBase } from "./resolve.ts";
+import type { ServingMemory } from "./serving-memory.ts";
+import type { Duration, Speed } from "./time.ts";
+import { planTraining } from "./training.ts";
 import { workOf, type DataFacts } from "./work.ts";
-import { expectedSpeed, expectedTime, type Duration, type Speed } from "./time.ts";
 
 /** A verdict that the workspace holds. */
 export interface FormerVerdict {
@@ -25,7 +30,13 @@ export interface FormerVerdict {
 export interface Facts {
   base: ResolvedBase;
   data: DataFacts;
+  /** That trains; null: a CPU. */
+  gpu: GpuId | null;
+  /** That serves it on a cluster; null: the one server of a base on this machine. */
+  engine: Engine | null;
+  /** Main memory; Infinity where the nodes are not known. */
   memoryBytes: number;
+  /** Of a CPU. */
   speed: Speed;
   /** Of the last training of the same base here. */
   lastAccuracy: Accuracy | null;
@@ -53,9 +64,12 @@ export interface FineTunePlan {
   tokens: number;
   /** Optimizer steps. */
   steps: number;
+  /** Of the GPU where one trains, else main memory. */
   memory: MemoryPlan | null;
+  /** Main memory of the training process, bytes. */
+  hostBytes: number | null;
   seconds: Duration | null;
-  speedSource: Speed["source"];
+  speedSource: Speed["source"] | "catalog";
   /** Kept beside what will be measured; null where the architecture is unknown. */
   prediction: Outcome | null;
   /** Of a finished run. */
@@ -75,14 +89,23 @@ export interface FineTunePlan {
 export interface ServerPlan {
   /** DNS-safe, names servers/<key>/ in the workspace. */
   key: string;
+  engine: Engine;
   server: ServerFile;
+  /** Main memory of its process, bytes; null where it is not planned. */
+  hostBytes: number | null;
+  /** Of its GPU; null for the trainer's own server. */
+  gpuMemory: ServingMemory | null;
 }
 
 export interface StackPlan {
   schemaVersion: 1;
   target: StackConfig["target"];
-  /** Absolute path. */
+  /** Name of the stack. */
+  stack: string;
+  /** Absolute path: a folder of this machine, or where pods mount the volume. */
   workspace: string;
+  /** Of target kubernetes. */
+  kubernetes: KubernetesPlan | null;
   parallelism: number;
   fineTunes: FineTunePlan[];
   servers: ServerPlan[];
@@ -91,10 +114,13 @@ export interface StackPlan {
 /** Plan one fine-tune. Pure: same spec and facts, same plan. */
 export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
   const { base, architecture } = facts.base;
-  const { run, memory } = resolveRun(spec, facts);
-  const { runId, train } = run;
+  const { train, memory, hostBytes, seconds, tokensPerSecond } = planTraining(spec, {
+    ...facts,
+    architecture,
+  });
+  const run = resolveRun(spec, facts, train);
+  const { runId } = run;
   const work = workOf(facts.data, spec);
-  const seconds = architecture === null ? null : expectedTime(architecture, train, work, facts.speed);
   const flight = flightPlan(spec, facts);
   const state = facts.runState(runId);
   const verdict = state === "reused" ? facts.verdictOf(runId) : null;
@@ -112,17 +138,13 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
     tokens: Math.round(work.trainTokens),
     steps: Math.ceil((Math.ceil(work.trainRows) / spec.train.effectiveBatch) * spec.train.epochs),
     memory: memory === null ? null : calibratedMemory(memory, facts.lastAccuracy),
+    hostBytes,
     seconds,
-    speedSource: facts.speed.source,
+    speedSource: facts.gpu === null ? facts.speed.source : "catalog",
     prediction:
-      memory === null || architecture === null
-        ? null
-        : {
-            peakBytes: memory.peakBytes,
-            tokensPerSecond: expectedSpeed(architecture, train, work.rowTokens, facts.speed),
-          },
+      memory === null || tokensPerSecond === null ? null : { peakBytes: memory.peakBytes, tokensPerSecond },
     accuracy: state === "reused" ? facts.accuracyOf(runId) : null,
-    serving: servingOf(spec.name, runId, base.id, facts.current, isRefused),
+    serving: servingOf(run, facts, isRefused),
     flight,
     advice: adviceFor(spec, {
       ...work,
@@ -137,17 +159,13 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
   };
 }
 
-/** run.json, and the memory that its training takes; null where the architecture is unknown. */
-function resolveRun(spec: FineTuneSpec, facts: Facts): { run: RunFile; memory: MemoryPlan | null } {
-  const { base, architecture } = facts.base;
-  const { longestRowTokens, longestAnswerTokens, sources } = facts.data;
-  const memoryOf = (train: RunFile["train"]) =>
-    architecture === null ? null : trainingMemory(architecture, train, longestRowTokens, longestAnswerTokens);
-  const train = resolveTraining(spec, facts.memoryBytes, (candidate) => memoryOf(candidate)?.peakBytes ?? 0);
-  const data = resolveData(spec, sources);
-  const evaluate = resolveEvaluation(spec);
-  const longest = Math.min(Math.max(2048, train.maxLength), facts.base.context ?? Infinity);
-  const run: RunFile = {
+/** run.json. Scored in the type that is served: 16 bits by vLLM, 32 by the trainer's own server. */
+function resolveRun(spec: FineTuneSpec, facts: Facts, train: RunFile["train"]): RunFile {
+  const { base, context } = facts.base;
+  const data = resolveData(spec, facts.data.sources);
+  const evaluate = resolveEvaluation(spec, facts.engine === "vllm" ? "bfloat16" : "float32");
+  const longest = Math.min(Math.max(2048, train.maxLength), context ?? Infinity);
+  return {
     schemaVersion: 1,
     runId: runIdOf(base, rowsDigest(data), train),
     name: spec.name,
@@ -159,7 +177,6 @@ function resolveRun(spec: FineTuneSpec, facts: Facts): { run: RunFile; memory: M
     gate: spec.gate,
     serve: { dtype: evaluate.dtype, maxLength: spec.serve.maxLength ?? longest },
   };
-  return { run, memory: memoryOf(train) };
 }
 
 function resolveData(spec: FineTuneSpec, sources: RunFile["data"]["sources"]): RunFile["data"] {
@@ -192,15 +209,14 @@ function outlookOf(
 }
 
 function servingOf(
-  name: string,
-  runId: string,
-  baseId: string,
-  current: string | null,
+  { name, runId, base }: RunFile,
+  { current, engine }: Facts,
   isRefused: boolean,
 ): FineTunePlan["serving"] {
   const from = current === null ? null : `${name}-${current}`;
   const change = isRefused || current === runId ? "none" : current === null ? "new" : "moves";
-  return { server: serverKey(baseId), alias: name, modelId: `${name}-${runId}`, change, from };
+  const server = serverKey(base.id) + (engine === null ? "" : `-${engine}`);
+  return { server, alias: name, modelId: `${name}-${runId}`, change, from };
 }
 
 /** A base id as a folder and DNS name. */
@@ -224,6 +240,9 @@ export function planServers(
     if (first === undefined) throw new Error("a server without fine-tunes");
     return {
       key,
+      engine: "cpu",
+      hostBytes: null,
+      gpuMemory: null,
       server: {
         schemaVersion: 1,
         base: first.run.base,

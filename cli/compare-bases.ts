@@ -1,7 +1,7 @@
 import Table from "cli-table3";
 import type { Command } from "commander";
 import { compareBases, type BaseComparison } from "../core/plan/compare-bases.ts";
-import { hours, usd } from "../core/plan/flight.ts";
+import { hours, usd } from "../core/plan/text.ts";
 import { InvalidInput } from "../core/spec/problems.ts";
 import { loadModelFacts } from "../loading/stack-plan.ts";
 import { projectRoot, readStackFile } from "./project.ts";

@@ -3,7 +3,7 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 import { BASE_MODELS, baseModel } from "../core/catalog/base-models.ts";
 import { GPU_IDS, GPUS, isGpuId, type GpuId } from "../core/catalog/gpus.ts";
 import { estimate, type Estimate } from "../core/plan/estimate.ts";
-import { gigabytes } from "../core/plan/describe.ts";
+import { gigabytes } from "../core/plan/text.ts";
 import { LOSSES, type GpuTraining } from "../core/plan/gpu-memory.ts";
 
 type Options = Pick<

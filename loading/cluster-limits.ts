@@ -1,61 +1,81 @@
 import path from "node:path";
 import { GPUS } from "../core/catalog/gpus.ts";
-import type { ServedFineTune } from "../core/plan/cluster-servers.ts";
-import { gigabytes } from "../core/plan/describe.ts";
-import { USABLE_SHARE } from "../core/plan/job-options.ts";
-import type { ServerPlan } from "../core/plan/plan.ts";
+import type { ServerPlan } from "../core/plan/servers.ts";
+import { USABLE_SHARE } from "../core/plan/shapes.ts";
+import { gigabytes } from "../core/plan/text.ts";
 import type { KubernetesSettings } from "../core/spec/kubernetes.ts";
 import type { Problem } from "../core/spec/problems.ts";
 import { MOST_DATA_BYTES, storedBytes } from "./data-parts.ts";
-import type { Planned } from "./limits.ts";
+import { budgetProblems, timeProblems, type Planned } from "./limits.ts";
 import { modelProblem } from "./model-files.ts";
 
-/** A planned fine-tune of a cluster. */
-export type ClusterPlanned = Planned & ServedFineTune;
-
-/** Settings of model files that the cluster has no engine, GPU or image for. */
-export function engineProblems(
-  planned: readonly ClusterPlanned[],
+/** Settings of model files that the cluster has no engine, GPU or image for, or no way out. */
+export function settingProblems(
+  planned: readonly Planned[],
   settings: KubernetesSettings,
   stackFile: string,
 ): Problem[] {
-  const served = planned.filter(({ engine }) => engine === "vllm");
-  const problems = served.flatMap(({ model, base }): Problem[] => {
-    if (settings.gpu === null)
-      return [
-        modelProblem(
-          model,
-          "serve.engine",
-          "vllm needs a GPU, and the stack has none",
-          `set gpu in ${stackFile}, or serve.engine: cpu`,
-        ),
-      ];
-    if (base.entry?.vllmLora === false)
-      return [
-        modelProblem(
-          model,
-          "serve.engine",
-          `vLLM has no LoRA for ${base.base.id}, and merged weights are not served yet`,
-          "serve.engine: cpu, or another base",
-        ),
-      ];
-    return [];
-  });
-  if (served.length === 0 || settings.serverImage !== null || settings.gpu === null) return problems;
-  const names = served.map(({ plan }) => plan.name).join(", ");
+  const served = planned.filter(({ plan }) => plan.engine === "vllm");
+  const names = served.map(({ plan }) => plan.name);
+  const lacksImage = names.length > 0 && settings.serverImage === null && settings.gpu !== null;
   return [
-    ...problems,
-    {
-      file: stackFile,
-      path: "tuneform:kubernetes.serverImage",
-      message: `is missing, and ${names} ${served.length === 1 ? "is" : "are"} served by vLLM`,
-      hint: "vLLM's image with its digest, or engine: cpu",
-    },
+    ...served.flatMap((each) => vllmProblems(each, settings, stackFile)),
+    ...planned.flatMap(({ model }) => reportProblems(model)),
+    ...(lacksImage
+      ? [
+          {
+            file: stackFile,
+            path: "tuneform:kubernetes.serverImage",
+            message: `is missing, and ${names.join(", ")} ${names.length === 1 ? "is" : "are"} served by vLLM`,
+            hint: "vLLM's image with its digest, or engine: cpu",
+          },
+        ]
+      : []),
   ];
 }
 
+function vllmProblems({ model, plan }: Planned, { gpu }: KubernetesSettings, stackFile: string): Problem[] {
+  const problem = (message: string, hint: string) => [modelProblem(model, "serve.engine", message, hint)];
+  if (gpu === null)
+    return problem(
+      "vllm needs a GPU, and the stack has none",
+      `set gpu in ${stackFile}, or serve.engine: cpu`,
+    );
+  if (plan.served?.vllmLora === false)
+    return problem(
+      `vLLM has no LoRA for ${plan.run.base.id}, and merged weights are not served yet`,
+      "serve.engine: cpu, or another base",
+    );
+  return [];
+}
+
+/** Pods that train reach nothing outside the cluster. */
+function reportProblems(model: Planned["model"]): Problem[] {
+  const { reportTo } = model.spec.train;
+  if (reportTo === "none") return [];
+  return [
+    modelProblem(
+      model,
+      "train.reportTo",
+      `is ${reportTo}, but pods that train reach nothing outside the cluster`,
+      "none; metrics.jsonl in the run's folder has the same numbers",
+    ),
+  ];
+}
+
+/**
+ * Limits on hours and dollars, both hard. The dollars are those of instances with the declared GPU; nodes
+ * without one have no price here.
+ */
+export function clusterLimitProblems(planned: readonly Planned[], { gpu }: KubernetesSettings): Problem[] {
+  return planned.flatMap((each) => {
+    const isPriced = gpu !== null && (each.plan.flight?.excess ?? null) !== null;
+    return isPriced ? budgetProblems([each]) : timeProblems([each]);
+  });
+}
+
 /** Data that does not fit into Secrets. */
-export function dataSizeProblems(planned: readonly ClusterPlanned[]): Problem[] {
+export function dataSizeProblems(planned: readonly Planned[]): Problem[] {
   return planned.flatMap(({ model, files }) =>
     Object.values(files).flatMap((file) => {
       const stored = storedBytes(file);
@@ -74,7 +94,7 @@ export function dataSizeProblems(planned: readonly ClusterPlanned[]): Problem[] 
 
 /** Trainings and servers that the declared GPU has too little memory for. */
 export function gpuProblems(
-  planned: readonly ClusterPlanned[],
+  planned: readonly Planned[],
   servers: readonly ServerPlan[],
   { gpu }: KubernetesSettings,
 ): Problem[] {
@@ -82,10 +102,10 @@ export function gpuProblems(
   const { name, memoryBytes } = GPUS[gpu];
   const usable = memoryBytes * USABLE_SHARE;
   const has = `one ${name} has ${gigabytes(usable)} to use`;
-  return planned.flatMap(({ model, plan, base, engine }) => {
+  return planned.flatMap(({ model, plan }) => {
     const id = plan.run.base.id;
     const server = servers.find(({ key }) => key === plan.serving.server);
-    const isServed = engine === "cpu" || base.architecture === null || server?.gpuMemory != null;
+    const isServed = plan.engine === "cpu" || plan.served === null || server?.gpuMemory != null;
     const length = server?.server.maxLength ?? 0;
     return [
       ...(plan.memory !== null && plan.state !== "reused" && plan.memory.peakBytes > usable
@@ -108,7 +128,7 @@ export function gpuProblems(
               "a smaller base or rank, a larger GPU, or serve.engine: cpu",
             ),
           ]),
-      ...(isServed && engine === "vllm" && plan.run.serve.maxLength > length
+      ...(isServed && plan.engine === "vllm" && plan.run.serve.maxLength > length
         ? [
             modelProblem(
               model,

@@ -2,8 +2,10 @@ import path from "node:path";
 import type { Instance } from "../core/catalog/instances.ts";
 import { planClusterServers } from "../core/plan/cluster-servers.ts";
 import { planKubernetes } from "../core/plan/kubernetes-plan.ts";
-import { planFineTune, planServers, type StackPlan } from "../core/plan/plan.ts";
+import { planFineTune, type FineTunePlan, type StackPlan } from "../core/plan/plan.ts";
 import { resolveBase, type BaseFolder, type ResolvedBase } from "../core/plan/resolve.ts";
+import { planServers } from "../core/plan/servers.ts";
+import { servingPlan } from "../core/plan/serving-plan.ts";
 import { VOLUME } from "../core/plan/volume.ts";
 import { EXIT_CODES } from "../core/spec/exit-codes.ts";
 import type { DataFacts } from "../core/plan/work.ts";
@@ -12,13 +14,13 @@ import type { KubernetesSettings } from "../core/spec/kubernetes.ts";
 import { InvalidInput, type Problem } from "../core/spec/problems.ts";
 import type { StackConfig } from "../core/spec/stack.ts";
 import { readBaseFolder } from "./base-folder.ts";
-import { dataSizeProblems, engineProblems, gpuProblems } from "./cluster-limits.ts";
+import { clusterLimitProblems, dataSizeProblems, gpuProblems, settingProblems } from "./cluster-limits.ts";
 import { DataFiles } from "./data-files.ts";
-import { memoryProblems, timeProblems, type Planned } from "./limits.ts";
+import { limitProblems, memoryProblems, type Planned } from "./limits.ts";
 import { machineFacts, type MachineFacts } from "./machine.ts";
 import { readInstances } from "./hardware.ts";
 import { findModelFiles, modelProblem, readModelFiles, type ModelFile } from "./model-files.ts";
-import { clusterPlace, engineOf, localPlace, NOTHING_KNOWN, type ClusterFacts, type Place } from "./place.ts";
+import { clusterPlace, localPlace, NOTHING_KNOWN, type ClusterFacts, type Place } from "./place.ts";
 import { portProblems } from "./ports.ts";
 import { sharedWorkspaceProblems, stackFileName } from "./stack-files.ts";
 import { storageProblems } from "./storage.ts";
@@ -56,10 +58,17 @@ async function loadLocalPlan(options: LoadOptions, files: readonly string[]): Pr
   const stackFile = stackFileName(stack);
   const workspace = path.resolve(root, config.workspace);
   const machine = options.machine ?? machineFacts(workspace);
-  const { planned, problems, dataProblems } = planAll(options, files, localPlace(workspace, machine));
+  const { planned, problems, dataProblems, instances } = planAll(
+    options,
+    files,
+    localPlace(workspace, machine),
+  );
   const shared = sharedWorkspaceProblems(root, stack, config);
   throwAny([
-    { problems: [...shared, ...problems, ...timeProblems(planned)], exitCode: EXIT_CODES.USAGE.code },
+    {
+      problems: [...shared, ...problems, ...limitProblems(planned, target)],
+      exitCode: EXIT_CODES.USAGE.code,
+    },
     { problems: dataProblems, exitCode: EXIT_CODES.DATA.code },
   ]);
   const fineTunes = planned.map(({ plan }) => plan);
@@ -73,7 +82,17 @@ async function loadLocalPlan(options: LoadOptions, files: readonly string[]): Pr
     },
     { problems: await portProblems(servers, workspace, stackFile), exitCode: PORT_IN_USE.code },
   ]);
-  return { schemaVersion: 1, target, stack, workspace, kubernetes: null, parallelism, fineTunes, servers };
+  return {
+    schemaVersion: 1,
+    target,
+    stack,
+    workspace,
+    kubernetes: null,
+    parallelism,
+    fineTunes,
+    servers,
+    serving: servingOf(fineTunes, instances),
+  };
 }
 
 /** What this machine has does not matter to a cluster; what the stack declares of its nodes does. */
@@ -87,28 +106,45 @@ async function loadClusterPlan(
   const stackFile = stackFileName(stack);
   const { namespace } = planKubernetes(stack, settings, {});
   const known = cluster === undefined ? NOTHING_KNOWN : await cluster(namespace, settings);
-  const { planned: read, problems, dataProblems } = planAll(options, files, clusterPlace(settings, known));
-  const planned = read.map((each) => ({ ...each, engine: engineOf(each.model.spec, settings) }));
+  const { planned, problems, dataProblems, instances } = planAll(
+    options,
+    files,
+    clusterPlace(settings, known),
+  );
   throwAny([
     {
-      // Limits on dollars belong here too, beside those on hours: core/plan decides them.
       problems: [
         ...problems,
-        ...engineProblems(planned, settings, stackFile),
-        ...timeProblems(planned),
+        ...settingProblems(planned, settings, stackFile),
+        ...clusterLimitProblems(planned, settings),
         ...dataSizeProblems(planned),
       ],
       exitCode: EXIT_CODES.USAGE.code,
     },
     { problems: dataProblems, exitCode: EXIT_CODES.DATA.code },
   ]);
-  const servers = planClusterServers(planned, settings.gpu);
+  const fineTunes = planned.map(({ plan }) => plan);
+  const servers = planClusterServers(fineTunes, settings.gpu);
   throwAny([{ problems: gpuProblems(planned, servers, settings), exitCode: EXIT_CODES.OUT_OF_MEMORY.code }]);
   const dataFiles = Object.assign({}, ...planned.map(({ files }) => files)) as Record<string, string>;
-  const fineTunes = planned.map(({ plan }) => plan);
-  const kubernetes = planKubernetes(stack, settings, dataFiles);
-  return { schemaVersion: 1, target, stack, workspace: VOLUME, kubernetes, parallelism, fineTunes, servers };
+  return {
+    schemaVersion: 1,
+    target,
+    stack,
+    workspace: VOLUME,
+    kubernetes: planKubernetes(stack, settings, dataFiles),
+    parallelism,
+    fineTunes,
+    servers,
+    serving: servingOf(fineTunes, instances),
+  };
 }
+
+const servingOf = (fineTunes: readonly FineTunePlan[], instances: readonly Instance[]) =>
+  servingPlan(
+    fineTunes.flatMap(({ served }) => served ?? []),
+    instances,
+  );
 
 function noModelFiles(pattern: string, stackFile: string): Problem {
   return {
@@ -142,7 +178,7 @@ function planAll(
   { root, config, stack }: LoadOptions,
   files: readonly string[],
   place: Place,
-): { planned: Planned[]; problems: Problem[]; dataProblems: Problem[] } {
+): { planned: Planned[]; problems: Problem[]; dataProblems: Problem[]; instances: readonly Instance[] } {
   const { models, problems } = readModelFiles(root, files);
   const hardware = readInstances(root, config.hardware, stackFileName(stack));
   if ("problems" in hardware) problems.push(...hardware.problems);
@@ -156,7 +192,7 @@ function planAll(
       folders.set(folder, found);
       return found;
     },
-    instances: "instances" in hardware ? hardware.instances : [],
+    instances: "instances" in hardware ? hardware.instances.filter(place.offers) : [],
   };
   const planned: Planned[] = [];
   const dataProblems: Problem[] = [];
@@ -168,7 +204,7 @@ function planAll(
     if ("problems" in base || "problems" in data) continue;
     planned.push(planModel(model, base.resolved, data.facts, shared));
   }
-  return { planned, problems, dataProblems };
+  return { planned, problems, dataProblems, instances: shared.instances };
 }
 
 /** What comparing bases for one model file needs; its own base does not matter. */
@@ -200,7 +236,7 @@ function planModel(
   const data = { ...found, sources };
   const plan = planFineTune(model.spec, { ...place.facts(model.spec, base.base), base, data, instances });
   const files = Object.fromEntries(found.sources.map(({ sha256, path }) => [sha256, path]));
-  return { model, plan, base, files };
+  return { model, plan, files };
 }
 
 function resolveModelBase(

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { adapterParameters, parameterCount } from "../core/catalog/architecture.ts";
 import { baseModel } from "../core/catalog/base-models.ts";
-import { gigabytes } from "../core/plan/describe.ts";
+import { gigabytes } from "../core/plan/text.ts";
 import type { FineTunePlan } from "../core/plan/plan.ts";
 import type { Problem } from "../core/spec/problems.ts";
 import { nearestExisting, type MachineFacts } from "./machine.ts";

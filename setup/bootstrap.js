@@ -3,7 +3,7 @@
 // because there are none yet, and of a kind that an old Node can read far enough to say that it is old.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,6 +21,9 @@ function checkNode() {
 }
 
 function installPackages() {
+  // Packages of another checkout: `npm ci` would empty its folder through the link.
+  const isLinked = lstatSync(path.dirname(marker), { throwIfNoEntry: false })?.isSymbolicLink();
+  if (isLinked) return;
   const lock = createHash("sha256")
     .update(readFileSync(path.join(root, "package-lock.json")))
     .digest("hex");

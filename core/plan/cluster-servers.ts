@@ -1,24 +1,19 @@
 import { adapterParameters, parameterCount, type Architecture } from "../catalog/architecture.ts";
 import { GPUS, type GpuId } from "../catalog/gpus.ts";
-import type { FineTunePlan, ServerPlan } from "./plan.ts";
-import type { ResolvedBase } from "./resolve.ts";
-import { servingMemory } from "./serving-memory.ts";
 import type { Engine } from "../spec/kubernetes.ts";
-
-export interface ServedFineTune {
-  plan: FineTunePlan;
-  base: ResolvedBase;
-  engine: Engine;
-}
+import type { FineTunePlan } from "./plan.ts";
+import type { ServerPlan } from "./servers.ts";
+import { servingMemory } from "./serving-memory.ts";
+import { bytes, type Bytes } from "./units.ts";
 
 /** The port that servers listen on in their pods and Services. */
 export const SERVER_PORT = 8000;
 
-/** One server for each base and engine: all fine-tunes of it share the weights. In order of the keys. */
-export function planClusterServers(fineTunes: readonly ServedFineTune[], gpu: GpuId | null): ServerPlan[] {
-  const keys = [...new Set(fineTunes.map(({ plan }) => plan.serving.server))].sort();
+/** One server for each base and engine: its fine-tunes share the weights. In order of the keys. */
+export function planClusterServers(fineTunes: readonly FineTunePlan[], gpu: GpuId | null): ServerPlan[] {
+  const keys = [...new Set(fineTunes.map(({ serving }) => serving.server))].sort();
   return keys.map((key) => {
-    const mine = fineTunes.filter(({ plan }) => plan.serving.server === key);
+    const mine = fineTunes.filter(({ serving }) => serving.server === key);
     const [first] = mine;
     if (first === undefined) throw new Error("a server without fine-tunes");
     return planServer(key, first, mine, gpu);
@@ -27,12 +22,14 @@ export function planClusterServers(fineTunes: readonly ServedFineTune[], gpu: Gp
 
 function planServer(
   key: string,
-  { base: { architecture }, engine, plan }: ServedFineTune,
-  mine: readonly ServedFineTune[],
+  { engine: declared, run, served }: FineTunePlan,
+  mine: readonly FineTunePlan[],
   gpu: GpuId | null,
 ): ServerPlan {
-  const wanted = Math.max(...mine.map((each) => each.plan.run.serve.maxLength));
-  const ranks = mine.map((each) => each.plan.run.train.rank);
+  const engine = declared ?? "cpu";
+  const architecture = served?.architecture ?? null;
+  const wanted = Math.max(...mine.map((each) => each.run.serve.maxLength));
+  const ranks = mine.map((each) => each.run.train.rank);
   const gpuMemory =
     engine === "cpu" || gpu === null || architecture === null
       ? null
@@ -44,10 +41,10 @@ function planServer(
     gpuMemory,
     server: {
       schemaVersion: 1,
-      base: plan.run.base,
+      base: run.base,
       host: "0.0.0.0",
       port: SERVER_PORT,
-      dtype: plan.run.serve.dtype,
+      dtype: run.serve.dtype,
       maxLength: gpuMemory?.maxModelLength ?? wanted,
       aliasesFile: "/server/aliases.json",
       maxBatchRows: 8,
@@ -61,11 +58,11 @@ const HELD_ADAPTERS = 16;
 
 /**
  * Main memory of a server. vLLM: CUDA libraries, its processes, and the weights once in 16 bits on their way
- * to the GPU; unverified. The trainer's: Python and torch, weights and adapters in 32 bits, and as much again
- * as the weights take in 16 for activations and cache.
+ * to the GPU; unverified. The trainer's: Python and torch, weights and adapters in 32 bits, and half as much
+ * again as the weights for activations and cache.
  */
-function hostBytes(a: Architecture, engine: Engine, ranks: readonly number[]): number {
-  if (engine === "vllm") return 8e9 + 2 * parameterCount(a);
+function hostBytes(a: Architecture, engine: Engine, ranks: readonly number[]): Bytes {
+  if (engine === "vllm") return bytes(8e9 + 2 * parameterCount(a));
   const adapter = 4 * adapterParameters(a, Math.max(...ranks), "all-linear");
-  return 1.5e9 + 6 * parameterCount(a) + HELD_ADAPTERS * adapter;
+  return bytes(1.5e9 + 6 * parameterCount(a) + HELD_ADAPTERS * adapter);
 }

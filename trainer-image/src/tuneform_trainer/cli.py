@@ -1,4 +1,7 @@
-"""`tuneform-trainer prepare | train | evaluate | publish | run | serve`: heavy imports come late."""
+"""`tuneform-trainer stage | prepare | train | evaluate | publish | run | serve | gateway`.
+
+Heavy imports come late.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,21 @@ def _stage(work: Callable[[Run, Workspace], None], run_file: Path, folder: Path)
 
 
 @app.command()
+def stage(
+    run: RunFile,
+    workspace: Folder,
+    parts: Annotated[
+        Path | None, typer.Option(help="folder with the data: <sha256>/000, 001, ..., parts of a gzip file")
+    ] = None,
+    download: Annotated[bool, typer.Option("--download", help="fetch the base model as well")] = False,
+) -> None:
+    """Bring data, and the base model when told to, into the workspace; later stages need no network."""
+    from tuneform_trainer.stage import stage as work
+
+    _stage(lambda run, workspace: work(run, workspace, parts, download=download), run, workspace)
+
+
+@app.command()
 def prepare(run: RunFile, workspace: Folder) -> None:
     """Read, map, check and split the data."""
     from tuneform_trainer.prepare import prepare as work
@@ -54,11 +72,23 @@ def evaluate(run: RunFile, workspace: Folder) -> None:
 
 
 @app.command()
-def publish(run: RunFile, workspace: Folder) -> None:
+def publish(
+    run: RunFile,
+    workspace: Folder,
+    verdict_configmap: Annotated[
+        str | None, typer.Option(help="in a cluster: the ConfigMap to write the verdict to")
+    ] = None,
+) -> None:
     """Write contract, model card, report and registry entry of a promoted run."""
     from tuneform_trainer.publish import publish as work
 
-    _stage(work, run, workspace)
+    if verdict_configmap is None:
+        _stage(work, run, workspace)
+        return
+    from tuneform_trainer.publishing.announcement import publish_and_announce
+
+    name = verdict_configmap
+    _stage(lambda run, workspace: publish_and_announce(run, workspace, name), run, workspace)
 
 
 @app.command()
@@ -82,6 +112,9 @@ def serve(
     server: Annotated[Path | None, typer.Option(help="server.json: many adapters")] = None,
     run: Annotated[Path | None, typer.Option(help="run.json: this run's adapter only")] = None,
     port: Annotated[int, typer.Option(help="with --run")] = 8000,
+    state: Annotated[
+        Path | None, typer.Option(help="with --server: for its pid and status; default: beside aliases.json")
+    ] = None,
 ) -> None:
     """Serve the base and its adapters, following vLLM's HTTP contract."""
     from tuneform_trainer.serve import serve_run, serve_server
@@ -89,9 +122,24 @@ def serve(
     if (server is None) == (run is None):
         raise StageError(ExitCode.USAGE, "serve needs either --server or --run")
     if server is not None:
-        serve_server(load_server(server), Workspace(workspace.absolute()))
+        serve_server(load_server(server), Workspace(workspace.absolute()), state)
     elif run is not None:
         serve_run(load_run(run), Workspace(workspace.absolute()), port)
+
+
+@app.command()
+def gateway(
+    aliases: Annotated[Path, typer.Option(help="aliases.json; followed while it changes")],
+    port: Annotated[int, typer.Option()] = 8080,
+    host: Annotated[str, typer.Option()] = "0.0.0.0",
+    keys: Annotated[
+        Path | None, typer.Option(help="folder whose files each hold an accepted API key; default: no keys")
+    ] = None,
+) -> None:
+    """Route requests for aliases to the servers of their models; refuse everything else."""
+    from tuneform_trainer.gateway.serve import serve_gateway
+
+    serve_gateway(aliases, host, port, keys)
 
 
 def _stop_with_parent() -> None:

@@ -141,12 +141,12 @@ def _measure(run: Run, splits: Splits) -> tuple[dict[str, Any], list[Finding]]:
 
 
 def _reporter(_what: str, total: int) -> Callable[[int], None]:
-    """Progress at most once a second."""
-    last = time.monotonic()
+    """Progress now and then."""
+    last, interval = time.monotonic(), progress.interval_seconds()
 
     def report(done: int) -> None:
         nonlocal last
-        if time.monotonic() - last > 1:
+        if time.monotonic() - last > interval:
             last = time.monotonic()
             progress.step("prepare", done, total)
 

@@ -16,10 +16,25 @@ import os
 import sys
 from typing import Any
 
+from tuneform_trainer.errors import ExitCode, StageError
+
 
 def _emit(event: dict[str, Any], plain: str) -> None:
     line = json.dumps(event) if os.environ.get("TUNEFORM_PROGRESS") == "json" else plain
     print(line, flush=True)
+
+
+def interval_seconds() -> float:
+    """Least time between two progress lines of a stage: TUNEFORM_PROGRESS_SECONDS, else a second.
+
+    A log that is kept, as that of a pod, wants fewer lines than a bar on a screen.
+    """
+    given = os.environ.get("TUNEFORM_PROGRESS_SECONDS", "1")
+    try:
+        return float(given)
+    except ValueError:
+        message = f"TUNEFORM_PROGRESS_SECONDS is {given!r}: set it to a number of seconds"
+        raise StageError(ExitCode.USAGE, message) from None
 
 
 def stage(name: str, status: str, detail: str | None = None) -> None:
@@ -39,7 +54,7 @@ def step(  # noqa: PLR0913 - one keyword per field of the event
     loss: float | None = None,
     tokens_per_second: float | None = None,
 ) -> None:
-    """Report one unit of work; callers decide how often (once a second is plenty)."""
+    """Report one unit of work; callers keep `interval_seconds` between them."""
     event: dict[str, Any] = {"event": "progress", "stage": name, "step": number, "of": of}
     parts = [f"{name}: {number}/{of}"]
     if loss is not None:

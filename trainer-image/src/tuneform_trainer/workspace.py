@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tuneform_trainer import progress
 from tuneform_trainer.config import Run
@@ -115,21 +115,28 @@ def _says_disk_full(error: BaseException | None) -> bool:
 WEIGHTS = "adapter_model.safetensors"
 
 
+def file_sha256(file: Path) -> str | None:
+    """Digest of a file, read in pieces, or None where there is none."""
+    if not file.is_file():
+        return None
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
 def adapter_sha256(adapter: Path) -> str | None:
     """Digest of an adapter's weights, or None where there are none."""
-    file = adapter / WEIGHTS
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+    return file_sha256(adapter / WEIGHTS)
 
 
-def write_atomically(path: Path, data: bytes | str) -> None:
-    """Write a file so that readers see the old content or the new, never a part."""
-    content = data.encode() if isinstance(data, str) else data
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write to that takes the place of `path` at the end, or is removed on any error."""
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).chmod(0o644)
@@ -137,6 +144,12 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+
+def write_atomically(path: Path, data: bytes | str) -> None:
+    """Write a file so that readers see the old content or the new, never a part."""
+    with replacing(path) as file:
+        file.write(data.encode() if isinstance(data, str) else data)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -179,14 +179,15 @@ def _columns(rows: list[list[int]], start: int, end: int, filler: int) -> torch.
 
 
 def _reporter(name: str, total: int) -> Callable[[int, int], None]:
-    """Progress at most once a second; the time left is judged by the rows scored in this process."""
+    """Progress now and then; the time left is judged by the rows scored in this process."""
     began, shown, worked = time.monotonic(), 0.0, 0
+    interval = progress.interval_seconds()
 
     def report(done: int, fresh: int) -> None:
         nonlocal shown, worked
         worked += fresh
         now = time.monotonic()
-        if worked and (now - shown > 1 or done == total):
+        if worked and (now - shown > interval or done == total):
             shown = now
             left = (now - began) / worked * (total - done)
             progress.step(f"evaluate {name}", done, total, eta_seconds=left)

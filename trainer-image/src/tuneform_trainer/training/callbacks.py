@@ -106,6 +106,7 @@ class Reporter(TrainerCallback):
         self.began = time.monotonic()
         self.first_step = 0
         self._shown = 0.0
+        self._interval = progress.interval_seconds()
 
     def count(self, inputs: dict[str, Any]) -> None:
         """Called with every micro-batch."""
@@ -163,7 +164,7 @@ class Reporter(TrainerCallback):
 
     def _show(self, state: TrainerState, entry: dict[str, Any]) -> None:
         last = state.global_step >= state.max_steps
-        if "loss" not in entry or (time.monotonic() - self._shown < 1 and not last):
+        if "loss" not in entry or (time.monotonic() - self._shown < self._interval and not last):
             return
         self._shown = time.monotonic()
         done = max(1, state.global_step - self.first_step)

@@ -1,0 +1,132 @@
+"""Before the first stage on a cluster: data and base model are brought into the workspace.
+
+On one machine both lie where `run.json` says. In a Job the data arrives as parts of a gzip file (a
+Secret holds at most 1 MiB), and the base model from the hub or by a copy that a person makes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import zlib
+from pathlib import Path
+
+from tuneform_trainer import progress
+from tuneform_trainer.base import model_folder
+from tuneform_trainer.config import Base, FolderWeights, Run
+from tuneform_trainer.errors import ExitCode, StageError
+from tuneform_trainer.workspace import Workspace, file_sha256, read_json, replacing, write_json
+
+MODEL_FILES = (".json", ".safetensors", ".jinja", ".model", ".txt")  # as loading/base-folder.ts has them
+
+
+def stage(run: Run, workspace: Workspace, parts: Path | None, *, download: bool) -> None:
+    """Make every source of the run exist with its digest, and the base model be there.
+
+    `download` without `parts` fetches the base model alone: that is a Job of its own, the only one with
+    a way out of the cluster, and the data is none of its business.
+
+    Raises StageError(DATA) for data that is not what was planned, StageError(USAGE) for data that cannot
+    be had, StageError(BASE_MODEL) for a base model that is absent, cut short or not to be fetched.
+    """
+    progress.stage("stage", "start")
+    if parts is not None or not download:
+        _stage_sources(run, workspace, parts)
+    if isinstance(run.base.weights, FolderWeights):
+        _check_base_folder(run.base, run.base.weights)
+    elif download:
+        model_folder(run.base)
+    progress.stage("stage", "done")
+
+
+def _stage_sources(run: Run, workspace: Workspace, parts: Path | None) -> None:
+    for source in run.data.sources:
+        path = Path(source.path)
+        found = file_sha256(path)
+        if found == source.sha256:
+            progress.log(f"data: {path.name} is there")
+            continue
+        pieces = _pieces(parts, source.sha256)
+        if not pieces:
+            raise _cannot_be_had(path, source.sha256, found, parts)
+        if not path.is_relative_to(workspace.root):
+            message = f"{path} lies outside the workspace {workspace.root}: nothing is written there"
+            raise StageError(ExitCode.USAGE, message)
+        size = _unpack(pieces, path, source.sha256)
+        progress.log(f"data: {path.name} unpacked, {size} bytes")
+
+
+def _cannot_be_had(path: Path, expected: str, found: str | None, parts: Path | None) -> StageError:
+    if found is not None:
+        return _wrong_digest(path, expected, found)
+    looked = f"and there are no parts of it in {parts / expected}" if parts else "and no --parts were given"
+    way_out = f"run `tuneform up` again, which sends the data along, or copy the file to {path}"
+    return StageError(ExitCode.USAGE, f"{path}: no such file, {looked}; {way_out}")
+
+
+def _wrong_digest(path: Path, expected: str, found: str) -> StageError:
+    message = f"{path}: the data is not what was planned: sha256 {found}, expected {expected}"
+    return StageError(ExitCode.DATA, message)
+
+
+def _pieces(parts: Path | None, sha256: str) -> list[Path]:
+    """The parts in their order. Raises StageError(DATA) when a number is left out."""
+    folder = parts / sha256 if parts is not None else None
+    if folder is None or not folder.is_dir():
+        return []
+    names = sorted(p.name for p in folder.iterdir() if p.name.isdigit())
+    absent = [f"{i:03d}" for i in range(len(names)) if names[i] != f"{i:03d}"]
+    if absent:
+        raise StageError(ExitCode.DATA, f"{folder}: part {absent[0]} is absent")
+    return [folder / name for name in names]
+
+
+def _unpack(pieces: list[Path], path: Path, expected: str) -> int:
+    """Write the data, which is in place only when its digest is right; its size in bytes."""
+    # Parts are few and small (a Secret each); what they unpack to need not be.
+    packed = io.BytesIO(b"".join(piece.read_bytes() for piece in pieces))
+    digest = hashlib.sha256()
+    with replacing(path) as file:
+        try:
+            with gzip.open(packed) as content:
+                while piece := content.read(1 << 20):
+                    digest.update(piece)
+                    file.write(piece)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            message = f"{path}: its {len(pieces)} parts are no whole gzip file: {error}"
+            raise StageError(ExitCode.DATA, message) from error
+        if digest.hexdigest() != expected:
+            raise _wrong_digest(path, expected, digest.hexdigest())
+        return file.tell()
+
+
+def _check_base_folder(base: Base, weights: FolderWeights) -> None:
+    folder = Path(weights.path)
+    copy = f"kubectl cp FOLDER NAMESPACE/POD:{folder} (docs/kubernetes.md says from which pod)"
+    if not (folder / "config.json").is_file():
+        message = f"base model {base.id}: {folder} is not there; copy it onto the volume: {copy}"
+        raise StageError(ExitCode.BASE_MODEL, message)
+    files = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix in MODEL_FILES)
+    seen = {"digest": weights.digest, "files": {p.name: [p.stat().st_size, p.stat().st_mtime] for p in files}}
+    marker = folder.with_name(f".{folder.name}.verified.json")
+    if read_json(marker) == seen:  # weights are gigabytes: they are read once
+        return
+    progress.log(f"base model: verifying {folder}, once")
+    found = _folder_digest(files)
+    if found != weights.digest:
+        message = (
+            f"base model {base.id}: {folder} is not the folder that was planned: digest {found}, "
+            f"expected {weights.digest}; remove it and copy it again: {copy}"
+        )
+        raise StageError(ExitCode.BASE_MODEL, message)
+    write_json(marker, seen)
+
+
+def _folder_digest(files: list[Path]) -> str:
+    """Over names and contents; the same as loading/base-folder.ts computes."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.name.encode())
+        digest.update(bytes.fromhex(file_sha256(file) or ""))
+    return digest.hexdigest()

@@ -1,8 +1,6 @@
 import fs from "node:fs";
 import { gzipSync } from "node:zlib";
-
-/** Pieces of a compressed data file, base64, by the sha256 of the file. One becomes one Secret. */
-export type DataParts = Record<string, string[]>;
+import type { DataParts } from "../core/kubernetes/data-parts.ts";
 
 /** A Secret holds 1 MiB; the rest is for its other fields. */
 const PART_BYTES = 900_000;

@@ -12,6 +12,8 @@ export interface KubernetesPlan extends Omit<
   tolerations: Toleration[];
   /** Name of the claim that pods mount. */
   claim: string;
+  /** Of the OpenAI-compatible API, ends in /v1. */
+  endpoint: string;
   /** Local files that become Secrets, by their sha256. Absolute paths. */
   dataFiles: Record<string, string>;
 }
@@ -34,9 +36,11 @@ export function planKubernetes(
 ): KubernetesPlan {
   const { allowImageTags: _checked, ...rest } = settings;
   const hasGpu = settings.gpu !== null;
+  const namespace = settings.namespace ?? dnsName("tuneform", stack);
   return {
     ...rest,
-    namespace: settings.namespace ?? dnsName("tuneform", stack),
+    namespace,
+    endpoint: `${settings.gateway.endpoint ?? `http://gateway.${namespace}.svc`}/v1`,
     engine: defaultEngine(settings),
     nodeSelector: settings.nodeSelector ?? (hasGpu ? GPU_LABEL : {}),
     tolerations: hasGpu ? [{ key: GPU_TAINT, operator: "Exists", effect: "NoSchedule" }] : [],

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { compareBases, type BaseComparison } from "../core/plan/compare-bases.ts";
 import { hours, usd } from "../core/plan/text.ts";
 import { InvalidInput } from "../core/spec/problems.ts";
-import { loadModelFacts } from "../loading/stack-plan.ts";
+import { loadModelFacts } from "../loading/planned.ts";
 import { projectRoot, readStackFile } from "./project.ts";
 
 export function register(program: Command): void {

@@ -7,6 +7,8 @@ import { modelProblem, type ModelFile } from "./model-files.ts";
 export interface Planned {
   model: ModelFile;
   plan: FineTunePlan;
+  /** Its data files on this machine, absolute paths by their sha256. */
+  files: Record<string, string>;
 }
 
 /** What is left to train, by its peak memory, largest first. */

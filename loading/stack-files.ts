@@ -37,9 +37,13 @@ function keysOf(root: string, stack: string): Record<string, string> | undefined
   if (!fs.existsSync(file)) return undefined;
   const content = parseYaml(fs.readFileSync(file, "utf8"), name) as { config?: object } | null;
   return Object.fromEntries(
-    Object.entries(content?.config ?? {}).map(([key, value]) => [key, String(value)]),
+    Object.entries(content?.config ?? {}).map(([key, value]) => [key, textOf(value)]),
   );
 }
+
+/** As the engine hands values over: structured ones are JSON text. */
+const textOf = (value: unknown): string =>
+  typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 
 function parseYaml(text: string, file: string): unknown {
   try {
@@ -56,11 +60,13 @@ function parseYaml(text: string, file: string): unknown {
  * aliases. Stack files that do not parse are for their own stack to complain about.
  */
 export function sharedWorkspaceProblems(root: string, stack: string, config: StackConfig): Problem[] {
+  if (config.target !== "local") return []; // the workspace is a volume of the stack's own namespace
   const workspace = path.resolve(root, config.workspace);
   const others = stacksOf(root).filter((other) => {
     if (other === stack) return false;
     try {
-      return path.resolve(root, readStackFile(root, other).config.workspace) === workspace;
+      const { config: theirs } = readStackFile(root, other);
+      return theirs.target === "local" && path.resolve(root, theirs.workspace) === workspace;
     } catch (error) {
       if (error instanceof InvalidInput) return false;
       throw error;

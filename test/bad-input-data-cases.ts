@@ -185,7 +185,7 @@ export const stackCases: Case[] = [
   {
     what: "a target that is not built",
     stack: { target: "moon" },
-    says: /tuneform:target: `local` is the target that is built/,
+    says: /tuneform:target: `local` and `kubernetes` are the targets that are built/,
     code: 2,
   },
   {

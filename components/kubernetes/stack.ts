@@ -6,7 +6,8 @@ import { gatewayManifests } from "../../core/kubernetes/gateway.ts";
 import { namespaceManifests } from "../../core/kubernetes/namespace.ts";
 import { serverManifests } from "../../core/kubernetes/server.ts";
 import { volumeManifests } from "../../core/kubernetes/volumes.ts";
-import type { FineTunePlan, ServerPlan, StackPlan } from "../../core/plan/plan.ts";
+import type { FineTunePlan, StackPlan } from "../../core/plan/plan.ts";
+import type { ServerPlan } from "../../core/plan/servers.ts";
 import type { ModelOutputs } from "../fine-tune.ts";
 import { declareObject, type KubernetesObject } from "./objects.ts";
 import { ClusterAlias } from "./resources.ts";
@@ -50,9 +51,8 @@ export class ClusterStack extends pulumi.ComponentResource {
     }
     const servers = plan.servers.map((server) => this.#declareServer(server, ground));
     const aliases = this.#declareAliasMap(ground, servers.flat());
-    const { deployment, service, ...more } = gatewayManifests(plan);
-    const objects = [deployment, service, ...Object.values<KubernetesObject[]>(more).flat()];
-    const gateway = this.#declareAll(objects, [...ground, aliases]);
+    const { deployment, service, disruptionBudget } = gatewayManifests(plan);
+    const gateway = this.#declareAll([deployment, service, ...disruptionBudget], [...ground, aliases]);
     for (const fineTune of plan.fineTunes)
       this.models[fineTune.name] = this.#declareAlias(fineTune, [aliases, ...gateway]);
     this.registerOutputs({ models: this.models });

@@ -1,4 +1,5 @@
 import Table from "cli-table3";
+import { GPUS } from "../catalog/gpus.ts";
 import { describeAccuracy } from "./calibration.ts";
 import { servingLines } from "./describe-serving.ts";
 import { describeOption } from "./flight.ts";
@@ -19,9 +20,12 @@ export function describePlan(plan: StackPlan): string {
     ...fineTune.advice.map(({ level, text }) => `${fineTune.name}: ${level}: ${text}`),
   ]);
   const serving = servingLines(plan.serving).map((line) => `serving: ${line}`);
-  return [`Plan (${plan.target}, workspace ${plan.workspace})`, table.toString(), ...notes, ...serving].join(
-    "\n",
-  );
+  return [`Plan (${plan.target}, ${placeOf(plan)})`, table.toString(), ...notes, ...serving].join("\n");
+}
+
+function placeOf({ kubernetes, workspace }: StackPlan): string {
+  if (!kubernetes) return `workspace ${workspace}`;
+  return `namespace ${kubernetes.namespace}, ${kubernetes.gpu === null ? "CPUs" : `one ${GPUS[kubernetes.gpu].name} a pod`}`;
 }
 
 /** What it would take on a rented GPU. */

@@ -71,7 +71,7 @@ interface FlightFacts {
 }
 
 /** As many tokens are generated for a test row as the longest answer has. */
-function jobOf(spec: FineTuneSpec, architecture: Architecture, data: DataFacts): Job {
+export function jobOf(spec: FineTuneSpec, architecture: Architecture, data: DataFacts): Job {
   const { maxLength, ...train } = spec.train;
   const work = workOf(data, spec);
   return {

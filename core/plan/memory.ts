@@ -10,7 +10,8 @@ import { bytes, type Bytes } from "./units.ts";
 /** Bytes by name; `peakBytes` is their sum. */
 export interface MemoryPlan {
   peakBytes: Bytes;
-  breakdown: Record<"runtime" | "weights" | "adapter" | "activations" | "logits" | "calibration", Bytes>;
+  /** Parts differ between a CPU and a GPU. */
+  breakdown: Record<string, Bytes>;
 }
 
 const NF4_BYTES = 0.51587; // a parameter, with double quantisation: bitsandbytes blocks of 64 and 256

@@ -1,6 +1,5 @@
 import type { RunFile } from "../spec/run-file.ts";
 import { canonicalJson } from "./digest.ts";
-import { serverKey } from "./servers.ts";
 
 /** State of a run in the workspace. */
 export type RunState = "new" | "resumes" | "reused";
@@ -47,15 +46,15 @@ export function outlookOf(
   return outlook("base, data and training settings are those of a finished run");
 }
 
-/** Where an alias points afterwards. */
+/** Where an alias points afterwards. `server`: key of the server of its base. */
 export function aliasPlan(
   name: string,
   runId: string,
-  baseId: string,
+  server: string,
   current: string | null,
   isRefused: boolean,
 ): AliasPlan {
   const from = current === null ? null : `${name}-${current}`;
   const change = isRefused || current === runId ? "none" : current === null ? "new" : "moves";
-  return { server: serverKey(baseId), alias: name, modelId: `${name}-${runId}`, change, from };
+  return { server, alias: name, modelId: `${name}-${runId}`, change, from };
 }

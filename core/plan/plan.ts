@@ -1,4 +1,5 @@
 import type { FineTuneSpec } from "../spec/fine-tune.ts";
+import type { Engine } from "../spec/kubernetes.ts";
 import type { RunFile } from "../spec/run-file.ts";
 import type { StackConfig } from "../spec/stack.ts";
 import type { GpuId } from "../catalog/gpus.ts";
@@ -6,22 +7,31 @@ import type { Instance } from "../catalog/instances.ts";
 import { adviceFor, type Advice } from "./advice.ts";
 import { dataDigest, evaluationDigestOf, rowsDigest, runIdOf } from "./digest.ts";
 import { calibratedMemory, type Accuracy, type Prediction } from "./calibration.ts";
+import { dnsName } from "./dns-name.ts";
 import { flightPlan, type FlightPlan } from "./flight.ts";
 import type { GpuMeasurement } from "./gpu-calibration.ts";
-import { trainingMemory, type MemoryPlan } from "./memory.ts";
+import type { KubernetesPlan } from "./kubernetes-plan.ts";
+import type { MemoryPlan } from "./memory.ts";
 import { aliasPlan, outlookOf, type AliasPlan, type FormerVerdict, type RunState } from "./outlook.ts";
-import { resolveEvaluation, resolveTraining, type ResolvedBase } from "./resolve.ts";
-import type { ServerPlan } from "./servers.ts";
+import { resolveEvaluation, type ResolvedBase } from "./resolve.ts";
+import { serverKey, type ServerPlan } from "./servers.ts";
 import { servedFineTune, type ServedFineTune, type ServingPlan } from "./serving-plan.ts";
-import { seconds } from "./units.ts";
+import type { Duration, Speed } from "./time.ts";
+import { planTraining } from "./training.ts";
+import type { Bytes } from "./units.ts";
 import { workOf, type DataFacts } from "./work.ts";
-import { expectedSpeed, expectedTime, type Duration, type Speed } from "./time.ts";
 
 /** What the planner knows of the world; it does no I/O itself. */
 export interface Facts {
   base: ResolvedBase;
   data: DataFacts;
+  /** That trains; null: a CPU. */
+  gpu: GpuId | null;
+  /** That serves it in a cluster; null: the one server of a base on this machine. */
+  engine: Engine | null;
+  /** Main memory; Infinity where the nodes are not known. */
   memoryBytes: number;
+  /** Of a CPU. */
   speed: Speed;
   /** Of the last training here of the same base, or else of its family. */
   lastAccuracy: Accuracy | null;
@@ -51,14 +61,19 @@ export interface FineTunePlan {
   tokens: number;
   /** Optimizer steps. */
   steps: number;
+  /** Of the GPU where one trains, else main memory. */
   memory: MemoryPlan | null;
+  /** Main memory of the training process. */
+  hostBytes: Bytes | null;
   seconds: Duration | null;
-  speedSource: Speed["source"];
+  speedSource: Speed["source"] | "catalog";
   /** Kept beside what will be measured; null where the architecture is unknown. */
   prediction: Prediction | null;
   /** Of a finished run. */
   accuracy: Accuracy | null;
   serving: AliasPlan;
+  /** That serves it in a cluster. */
+  engine: Engine | null;
   /** On a GPU; null for a base whose architecture is unknown. */
   flight: FlightPlan | null;
   /** What a GPU server of its base has to hold; null where the architecture is unknown. */
@@ -69,11 +84,15 @@ export interface FineTunePlan {
 export interface StackPlan {
   schemaVersion: 1;
   target: StackConfig["target"];
-  /** Absolute path. */
+  /** Name of the stack. */
+  stack: string;
+  /** Absolute path: a folder of this machine, or where pods mount the volume. */
   workspace: string;
+  /** Of target kubernetes. */
+  kubernetes: KubernetesPlan | null;
   parallelism: number;
   fineTunes: FineTunePlan[];
-  /** Of this machine. */
+  /** Of this machine or the cluster. */
   servers: ServerPlan[];
   /** On GPUs: what serving all of it would take. */
   serving: ServingPlan;
@@ -82,10 +101,11 @@ export interface StackPlan {
 /** Plan one fine-tune. Pure: same spec and facts, same plan. */
 export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
   const { base, architecture } = facts.base;
-  const { run, memory } = resolveRun(spec, facts);
-  const { runId, train } = run;
+  const training = planTraining(spec, { ...facts, architecture });
+  const { memory, seconds } = training;
+  const run = resolveRun(spec, facts, training.train);
+  const { runId } = run;
   const work = workOf(facts.data, spec);
-  const time = architecture === null ? null : expectedTime(architecture, train, work, facts.speed);
   const flight = flightPlan(spec, facts);
   const state = facts.runState(runId);
   const verdict = state === "reused" ? facts.verdictOf(runId) : null;
@@ -103,11 +123,13 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
     tokens: Math.round(work.trainTokens),
     steps: Math.ceil((Math.ceil(work.trainRows) / spec.train.effectiveBatch) * spec.train.epochs),
     memory: memory === null ? null : calibratedMemory(memory, facts.lastAccuracy),
-    seconds: time,
-    speedSource: facts.speed.source,
-    prediction: predictionOf(spec, facts, run.train, memory),
+    hostBytes: training.hostBytes,
+    seconds,
+    speedSource: facts.gpu === null ? facts.speed.source : "catalog",
+    prediction: training.prediction,
     accuracy: state === "reused" ? facts.accuracyOf(runId) : null,
-    serving: aliasPlan(spec.name, runId, base.id, facts.current, isRefused),
+    serving: aliasPlan(spec.name, runId, serverOf(base.id, facts.engine), facts.current, isRefused),
+    engine: facts.engine,
     flight,
     served: servedFineTune(
       spec,
@@ -121,7 +143,7 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
       testRows: Math.round(work.testRows),
       longestRowTokens: facts.data.longestRowTokens,
       serveLength: run.serve.maxLength,
-      seconds: time,
+      seconds,
       entry: facts.base.entry,
       isDownloaded: base.weights.kind === "hub",
       flight,
@@ -129,17 +151,13 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
   };
 }
 
-/** run.json, and the memory that its training takes; null where the architecture is unknown. */
-function resolveRun(spec: FineTuneSpec, facts: Facts): { run: RunFile; memory: MemoryPlan | null } {
-  const { base, architecture } = facts.base;
-  const { longestRowTokens, longestAnswerTokens, sources } = facts.data;
-  const memoryOf = (train: RunFile["train"]) =>
-    architecture === null ? null : trainingMemory(architecture, train, longestRowTokens, longestAnswerTokens);
-  const train = resolveTraining(spec, facts.memoryBytes, (candidate) => memoryOf(candidate)?.peakBytes ?? 0);
-  const data = resolveData(spec, sources);
-  const evaluate = resolveEvaluation(spec);
-  const longest = Math.min(Math.max(2048, train.maxLength), facts.base.context ?? Infinity);
-  const run: RunFile = {
+/** run.json. Scored in the type that is served: 16 bits by vLLM, 32 by the trainer's own server. */
+function resolveRun(spec: FineTuneSpec, facts: Facts, train: RunFile["train"]): RunFile {
+  const { base, context } = facts.base;
+  const data = resolveData(spec, facts.data.sources);
+  const evaluate = resolveEvaluation(spec, facts.engine === "vllm" ? "bfloat16" : "float32");
+  const longest = Math.min(Math.max(2048, train.maxLength), context ?? Infinity);
+  return {
     schemaVersion: 1,
     runId: runIdOf(base, rowsDigest(data), train),
     name: spec.name,
@@ -151,27 +169,11 @@ function resolveRun(spec: FineTuneSpec, facts: Facts): { run: RunFile; memory: M
     gate: spec.gate,
     serve: { dtype: evaluate.dtype, maxLength: spec.serve.maxLength ?? longest },
   };
-  return { run, memory: memoryOf(train) };
 }
 
-/** Null where the architecture is unknown. */
-function predictionOf(
-  spec: FineTuneSpec,
-  { base: { architecture }, data, speed }: Facts,
-  train: RunFile["train"],
-  memory: MemoryPlan | null,
-): Prediction | null {
-  if (architecture === null || memory === null) return null;
-  const { rowTokens, trainTokens } = workOf(data, spec);
-  const tokensPerSecond = expectedSpeed(architecture, train, rowTokens, speed);
-  return {
-    peakBytes: memory.peakBytes,
-    tokensPerSecond,
-    seconds: seconds((trainTokens * train.epochs) / tokensPerSecond),
-    architecture,
-    on: null,
-  };
-}
+/** Key of its server: on this machine one a base, in a cluster one a base and engine. */
+const serverOf = (baseId: string, engine: Engine | null): string =>
+  engine === null ? serverKey(baseId) : dnsName(baseId, engine);
 
 function resolveData(spec: FineTuneSpec, sources: RunFile["data"]["sources"]): RunFile["data"] {
   const { source: _declared, ...settings } = spec.data;

@@ -96,24 +96,45 @@ function resolveCatalog(
  * micro-batch is hardly faster (docs/decisions/002), and the machine has other things to do. */
 const MEMORY = { wantedBytes: 2.8e9, mostShare: 0.6 };
 
-/** Training settings with nothing left open. `peak` gives the memory of a candidate, in bytes. */
+/** What a spec leaves open of a training. */
+export interface TrainingChoice {
+  method: "lora" | "qlora";
+  microBatch: number;
+  checkpointing: boolean;
+  computeDtype: RunFile["train"]["computeDtype"];
+}
+
+/** Training settings with nothing left open. Adapters are trained in float32 everywhere. */
+export function trainingWith(spec: FineTuneSpec, choice: TrainingChoice): RunFile["train"] {
+  const { effectiveBatch, method: _declared, alpha, ...settings } = spec.train;
+  const { method, microBatch, checkpointing, computeDtype } = choice;
+  return {
+    ...settings,
+    method,
+    alpha: alpha ?? 2 * settings.rank,
+    microBatch,
+    gradientAccumulation: effectiveBatch / microBatch,
+    gradientCheckpointing: checkpointing,
+    computeDtype,
+    adapterDtype: "float32",
+  };
+}
+
+/** Training settings for a CPU. `peak` gives the memory of a candidate, in bytes. */
 export function resolveTraining(
   spec: FineTuneSpec,
   memoryBytes: number,
   peak: (train: RunFile["train"]) => number,
 ): RunFile["train"] {
-  const { effectiveBatch, method, alpha, ...settings } = spec.train;
-  const candidate = (microBatch: number, checkpointing: boolean): RunFile["train"] => ({
-    ...settings,
-    // On a CPU 16-bit weights save memory and cost time; 4-bit ones cost quality too. See decision 002.
-    method: method === "auto" ? "lora" : method,
-    alpha: alpha ?? 2 * settings.rank,
-    microBatch,
-    gradientAccumulation: effectiveBatch / microBatch,
-    gradientCheckpointing: checkpointing,
-    computeDtype: "float32",
-    adapterDtype: "float32",
-  });
+  const { effectiveBatch, method } = spec.train;
+  const candidate = (microBatch: number, checkpointing: boolean) =>
+    trainingWith(spec, {
+      // On a CPU 16-bit weights save memory and cost time; 4-bit ones cost quality too. See decision 002.
+      method: method === "auto" ? "lora" : method,
+      microBatch,
+      checkpointing,
+      computeDtype: "float32",
+    });
   const divisors = Array.from({ length: effectiveBatch }, (_, i) => effectiveBatch - i).filter(
     (n) => effectiveBatch % n === 0,
   );
@@ -134,13 +155,16 @@ const defaultMetric = {
 const defaultNewTokens = { classification: 12, extraction: 256, generation: 256 } as const;
 
 /** Evaluation settings with nothing left open; scored in the type that is served. */
-export function resolveEvaluation(spec: FineTuneSpec): RunFile["evaluate"] {
+export function resolveEvaluation(
+  spec: FineTuneSpec,
+  dtype: RunFile["evaluate"]["dtype"] = "float32",
+): RunFile["evaluate"] {
   const { metric, maxNewTokens, ...settings } = spec.evaluate;
   return {
     ...settings,
     metric: metric ?? defaultMetric[spec.task],
     maxNewTokens: maxNewTokens ?? defaultNewTokens[spec.task],
     batchRows: 16,
-    dtype: "float32",
+    dtype,
   };
 }

@@ -1,11 +1,19 @@
+import type { Engine } from "../spec/kubernetes.ts";
 import type { RunFile, ServerFile } from "../spec/run-file.ts";
 import type { StackConfig } from "../spec/stack.ts";
+import type { ServingMemory } from "./serving-memory.ts";
+import type { Bytes } from "./units.ts";
 
-/** A server process of the local target. */
+/** A server of one base: a process of this machine, or a Deployment of a cluster. */
 export interface ServerPlan {
   /** DNS-safe, names servers/<key>/ in the workspace. */
   key: string;
+  engine: Engine;
   server: ServerFile;
+  /** Main memory of its process; null where it is not planned. */
+  hostBytes: Bytes | null;
+  /** Of its GPU; null for the trainer's own server. */
+  gpuMemory: ServingMemory | null;
 }
 
 /** A base id as a folder and DNS name. */
@@ -29,6 +37,9 @@ export function planServers(
     if (first === undefined) throw new Error("a server without fine-tunes");
     return {
       key,
+      engine: "cpu",
+      hostBytes: null,
+      gpuMemory: null,
       server: {
         schemaVersion: 1,
         base: first.run.base,

@@ -60,7 +60,7 @@ export function stepsOf(job: Job): Step[] {
 }
 
 /** The trainer's own step: adapters in fp32, the head at answer positions only. */
-function trainingOn(
+export function trainingOn(
   job: Job,
   method: "lora" | "qlora",
   microBatch: number,

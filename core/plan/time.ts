@@ -17,7 +17,24 @@ export type Speed =
       train: RunFile["train"] | null;
       architecture?: Architecture;
     }
-  | { source: "probe"; flopsPerSecond: number };
+  | { source: "probe"; flopsPerSecond: number }
+  /** Nothing was asked: see clusterSpeed. */
+  | { source: "assumption"; flopsPerSecond: number };
+
+/** Half of what a core of an AMD EPYC reached with SmolLM2-135M (69 GFLOP/s as counted here). */
+const FLOPS_PER_CORE = 35e9;
+
+/**
+ * Of pods on CPU nodes that nobody has measured. Fixed on purpose: deadlines follow from it, and a Job must
+ * look the same from every machine that plans it. `cores` as Kubernetes writes them: `2`, `500m`.
+ */
+export function clusterSpeed(cores: string): Speed {
+  const count = cores.endsWith("m") ? Number(cores.slice(0, -1)) / 1000 : Number(cores);
+  return { source: "assumption", flopsPerSecond: FLOPS_PER_CORE * count };
+}
+
+/** How far the time may be off, either way. */
+const BAND = { "last run": 1.3, probe: 2, assumption: 3 } as const;
 
 /**
  * What a step on a CPU costs besides arithmetic, as FLOPs: fitted to bench/local-training.ts on two cores of
@@ -55,7 +72,7 @@ export function expectedSpeed(
   speed: Speed,
 ): number {
   const flops = flopsPerToken(a, train, rowTokens);
-  if (speed.source === "probe") return speed.flopsPerSecond / flops;
+  if (speed.source !== "last run") return speed.flopsPerSecond / flops;
   if (speed.train === null) return speed.tokensPerSecond;
   return (speed.tokensPerSecond * flopsPerToken(speed.architecture ?? a, speed.train, rowTokens)) / flops;
 }
@@ -70,7 +87,7 @@ export function expectedTime(
   const tokensPerSecond = expectedSpeed(architecture, train, work.rowTokens, speed);
   // Evaluation runs forward only, over base and tuned: 2 × ⅓ of the work of a trained token.
   const working = (work.trainTokens * train.epochs + (work.testTokens * 2) / 3) / tokensPerSecond;
-  const band = speed.source === "probe" ? 2 : 1.3;
+  const band = BAND[speed.source];
   return {
     low: seconds(START_SECONDS + working / band),
     expected: seconds(START_SECONDS + working),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { crossFieldRules } from "./fine-tune-rules.ts";
+import { ENGINES } from "./kubernetes.ts";
 import { METRICS } from "./run-file.ts";
 
 /**
@@ -255,6 +256,10 @@ export const fineTuneSchema = z
         maxLength: orNull(
           count("tokens of prompt and answer together; null: 2048, or train.maxLength if longer"),
         ),
+        engine: z
+          .enum(["auto", ...ENGINES])
+          .default("auto")
+          .describe("on a cluster: vLLM or the trainer's own server; auto: what the stack takes"),
       })
       .prefault({})
       .describe("how it is served"),

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { nearest } from "./explain.ts";
+import { explain, nearest } from "./explain.ts";
+import { kubernetesSchema, type KubernetesSettings } from "./kubernetes.ts";
 import { InvalidInput, type Problem } from "./problems.ts";
 
 /** The engine keeps every value as text. */
@@ -13,7 +14,10 @@ export const DEFAULT_CATALOG_FILE = "catalog.yaml";
 /** `tuneform:` keys of Pulumi.<stack>.yaml; the same keys, with descriptions, stand in Pulumi.yaml. */
 const stackSchema = z.strictObject({
   target: z
-    .enum(["local"], "`local` is the target that is built; kubernetes and aws come with later releases")
+    .enum(
+      ["local", "kubernetes"],
+      "`local` and `kubernetes` are the targets that are built; aws comes with a later release",
+    )
     .default("local"),
   models: folderOrGlob.default("models/*.yaml"),
   workspace: folderOrGlob.default(".tuneform/workspace"),
@@ -29,33 +33,67 @@ const stackSchema = z.strictObject({
   /** Base models of one's own: core/spec/catalog-file.ts. */
   catalog: folderOrGlob.default(DEFAULT_CATALOG_FILE),
   weights: z.enum(["hub", "package"], "must be `hub` or `package`").default("package"),
+  /** JSON text of core/spec/kubernetes.ts. Empty: none. */
+  kubernetes: z.string().default(""),
 });
 
 /** Names of the `tuneform:` keys, without the prefix. */
 export const STACK_KEYS = Object.keys(stackSchema.shape) as (keyof StackConfig)[];
 
 /** How and where a stack's fine-tunes are made. `workspace` and `models` are relative to the project. */
-export type StackConfig = z.infer<typeof stackSchema>;
+export interface StackConfig extends Omit<z.infer<typeof stackSchema>, "kubernetes"> {
+  /** Of target kubernetes; null of another. */
+  kubernetes: KubernetesSettings | null;
+}
 
 /** Validate the `tuneform:` keys (values are strings). Throws InvalidInput naming `file` and each key. */
 export function parseStackConfig(raw: Record<string, string>, file: string): StackConfig {
   const result = stackSchema.safeParse(raw);
-  if (result.success) return result.data;
-  throw new InvalidInput(
-    result.error.issues.flatMap((issue): Problem[] => {
-      if (issue.code === "unrecognized_keys")
-        return issue.keys.map((key) => ({
-          file,
-          path: `tuneform:${key}`,
-          message: "is not a key of the stack",
-          hint: nearKey(key),
-        }));
-      return [{ file, path: `tuneform:${issue.path.join(".")}`, message: issue.message }];
-    }),
-  );
+  const cluster = clusterOf(raw);
+  const faults = [...(result.success ? [] : result.error.issues.flatMap(faultsOf)), ...cluster.faults];
+  if (!result.success || faults.length > 0)
+    throw new InvalidInput(faults.map(({ path, ...rest }) => ({ file, path: `tuneform:${path}`, ...rest })));
+  return { ...result.data, kubernetes: cluster.settings };
+}
+
+type Fault = Omit<Problem, "file"> & { path: string };
+
+function faultsOf(issue: z.core.$ZodIssue): Fault[] {
+  if (issue.code === "unrecognized_keys")
+    return issue.keys.map((key) => ({ path: key, message: "is not a key of the stack", hint: nearKey(key) }));
+  return [{ path: issue.path.join("."), message: issue.message }];
 }
 
 function nearKey(key: string): string {
   const near = nearest(key, STACK_KEYS);
   return near === undefined ? `one of ${STACK_KEYS.join(", ")}` : `did you mean ${near}?`;
+}
+
+/** The structured key, or what is wrong with it; it and the target need each other. */
+function clusterOf({ target = "local", kubernetes = "" }: Record<string, string>): {
+  settings: KubernetesSettings | null;
+  faults: Fault[];
+} {
+  const fault = (message: string, hint: string) => ({
+    settings: null,
+    faults: [{ path: "kubernetes", message, hint }],
+  });
+  if (target !== "kubernetes")
+    return kubernetes === ""
+      ? { settings: null, faults: [] }
+      : fault(`is for target kubernetes, this is ${target}`, "set tuneform:target, or remove it");
+  if (kubernetes === "") return fault("is missing", "see Pulumi.kubernetes.example.yaml");
+  let value: unknown;
+  try {
+    value = JSON.parse(kubernetes);
+  } catch {
+    return fault(`must be a block of keys (is ${kubernetes})`, "see Pulumi.kubernetes.example.yaml");
+  }
+  const result = kubernetesSchema.safeParse(value);
+  if (result.success) return { settings: result.data, faults: [] };
+  const explained = result.error.issues.flatMap((issue) => explain(issue, value, kubernetesSchema));
+  return {
+    settings: null,
+    faults: explained.map(({ path, ...rest }) => ({ path: ["kubernetes", ...path].join("."), ...rest })),
+  };
 }

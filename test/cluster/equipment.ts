@@ -117,6 +117,9 @@ async function codeFolder(): Promise<string> {
     inImage("lib", python, "site-packages", "tuneform_trainer"),
     { recursive: true, filter: (file) => !file.endsWith("__pycache__") },
   );
+  fs.mkdirSync(inImage("bin"), { recursive: true });
+  const program = "#!/opt/venv/bin/python\nfrom tuneform_trainer.cli import main\n\nmain()\n";
+  fs.writeFileSync(inImage("bin", "tuneform-trainer"), program, { mode: 0o755 });
   const tiny = await tinyModel();
   const base = readBaseFolder(tiny);
   if (typeof base === "string") throw new Error(base);

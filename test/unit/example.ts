@@ -36,6 +36,8 @@ export const exampleFacts: Facts = {
     longestRowTokens: 128,
     longestAnswerTokens: 3,
   },
+  gpu: null,
+  engine: null,
   memoryBytes: 24e9,
   instances: INSTANCES,
   speed: { source: "last run", tokensPerSecond: 200, train: null },

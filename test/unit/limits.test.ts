@@ -12,7 +12,7 @@ const planned = (compute: object, facts: Parameters<typeof examplePlan>[1] = {})
     spec: exampleSpec({ compute }),
     lineOf: (path) => lines[path],
   };
-  return [{ model, plan: examplePlan({ compute }, facts) }];
+  return [{ model, plan: examplePlan({ compute }, facts), files: {} }];
 };
 
 describe("limits of a model file", () => {

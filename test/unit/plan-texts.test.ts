@@ -11,7 +11,9 @@ const fineTune = examplePlan();
 const stack: StackPlan = {
   schemaVersion: 1,
   target: "local",
+  stack: "dev",
   workspace: "/w",
+  kubernetes: null,
   parallelism: 1,
   fineTunes: [fineTune],
   servers: [],

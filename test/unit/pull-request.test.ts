@@ -16,6 +16,8 @@ import { exampleFacts, examplePlan as plan } from "./example.ts";
 const config = parseStackConfig({}, "Pulumi.dev.yaml");
 const stackPlan = (...fineTunes: FineTunePlan[]): StackPlan => ({
   schemaVersion: 1,
+  stack: "dev",
+  kubernetes: null,
   target: "local",
   workspace: ".tuneform/workspace",
   parallelism: 1,

@@ -16,6 +16,7 @@ const others: Record<(typeof STACK_KEYS)[number], string> = {
   hardware: "hardware.yaml",
   catalog: "bases.yaml",
   weights: "hub",
+  kubernetes: "",
 };
 
 describe("the configuration of a stack", () => {

@@ -1,0 +1,122 @@
+import { parameterCount, type Architecture } from "../catalog/architecture.ts";
+import { GPUS, type GpuId } from "../catalog/gpus.ts";
+import type { FineTuneSpec } from "../spec/fine-tune.ts";
+import type { RunFile } from "../spec/run-file.ts";
+import type { Prediction } from "./calibration.ts";
+import { jobOf } from "./flight.ts";
+import type { GpuMeasurement } from "./gpu-calibration.ts";
+import { gpuMemory } from "./gpu-memory.ts";
+import { jobParts } from "./job-time.ts";
+import { trainingMemory, type MemoryPlan } from "./memory.ts";
+import { resolveTraining, trainingWith } from "./resolve.ts";
+import { shapesOn, stepsOf, stepsOn, trainingOn } from "./shapes.ts";
+import { expectedSpeed, expectedTime, type Duration, type Speed } from "./time.ts";
+import { bytes, mapRange, seconds, type Bytes } from "./units.ts";
+import { workOf, type DataFacts } from "./work.ts";
+
+/** Where and with what a fine-tune is trained. */
+export interface TrainingFacts {
+  /** Unknown for a hub model outside the catalog. */
+  architecture: Architecture | null;
+  data: DataFacts;
+  /** That the stack's nodes have; null: a CPU trains. */
+  gpu: GpuId | null;
+  measuredOn: (gpu: GpuId) => GpuMeasurement | null;
+  /** Main memory of the machine; Infinity where the nodes are not known. */
+  memoryBytes: number;
+  /** Of a CPU. */
+  speed: Speed;
+}
+
+/** A training with nothing left open, and what it takes; null where the architecture is unknown. */
+export interface TrainingPlan {
+  train: RunFile["train"];
+  /** Of the GPU where one trains, else main memory. */
+  memory: MemoryPlan | null;
+  /** Main memory of the training process. */
+  hostBytes: Bytes | null;
+  /** Training and evaluation. */
+  seconds: Duration | null;
+  prediction: Prediction | null;
+}
+
+/** Resolve what a spec leaves open for the GPU or CPU that trains it. */
+export function planTraining(spec: FineTuneSpec, facts: TrainingFacts): TrainingPlan {
+  return facts.gpu === null ? onCpu(spec, facts) : onGpu(spec, facts, facts.gpu);
+}
+
+const unknown = (train: RunFile["train"]): TrainingPlan => ({
+  train,
+  memory: null,
+  hostBytes: null,
+  seconds: null,
+  prediction: null,
+});
+
+function onCpu(spec: FineTuneSpec, { architecture, data, memoryBytes, speed }: TrainingFacts): TrainingPlan {
+  const { longestRowTokens, longestAnswerTokens } = data;
+  if (architecture === null) return unknown(resolveTraining(spec, memoryBytes, () => 0));
+  const memoryOf = (train: RunFile["train"]) =>
+    trainingMemory(architecture, train, longestRowTokens, longestAnswerTokens);
+  const train = resolveTraining(spec, memoryBytes, (candidate) => memoryOf(candidate).peakBytes);
+  const memory = memoryOf(train);
+  const work = workOf(data, spec);
+  const tokensPerSecond = expectedSpeed(architecture, train, work.rowTokens, speed);
+  return {
+    train,
+    memory,
+    hostBytes: memory.peakBytes,
+    seconds: expectedTime(architecture, train, work, speed),
+    prediction: {
+      peakBytes: memory.peakBytes,
+      tokensPerSecond,
+      seconds: seconds((work.trainTokens * train.epochs) / tokensPerSecond),
+      architecture,
+      on: null,
+    },
+  };
+}
+
+/** CUDA libraries, and the weights once in 16 bits on their way to the GPU: unverified. */
+const hostBytesOf = (a: Architecture): Bytes => bytes(4e9 + 2 * parameterCount(a));
+
+/**
+ * One GPU of a kind that is there already, so the fastest shape is the cheapest; 16-bit weights where they
+ * fit. What does not fit is planned at its smallest, so that the plan can say what it takes.
+ */
+function onGpu(spec: FineTuneSpec, facts: TrainingFacts, gpu: GpuId): TrainingPlan {
+  const { architecture, data } = facts;
+  const method = spec.train.method === "lora" ? "lora" : "qlora";
+  const computeDtype = "bfloat16";
+  const smallest = trainingWith(spec, { method, microBatch: 1, checkpointing: true, computeDtype });
+  if (architecture === null) return unknown(smallest);
+  const hostBytes = hostBytesOf(architecture);
+  const job = jobOf(spec, architecture, data);
+  const [shape] = shapesOn(job, stepsOn(job, stepsOf(job), GPUS[gpu], facts.measuredOn(gpu)), 1);
+  if (shape === undefined)
+    return {
+      ...unknown(smallest),
+      memory: gpuMemory(architecture, trainingOn(job, method, 1, "full")),
+      hostBytes,
+    };
+  const { train, rates, peakBytes } = shape;
+  const { training, evaluation } = jobParts(job, shape, GPUS[gpu]);
+  return {
+    train: trainingWith(spec, {
+      method: train.method,
+      microBatch: train.microBatch,
+      checkpointing: train.checkpointing === "full",
+      computeDtype,
+    }),
+    memory: gpuMemory(architecture, train),
+    hostBytes,
+    seconds: mapRange((end) => seconds(training[end] + evaluation[end])),
+    prediction: {
+      peakBytes,
+      tokensPerSecond: rates.expected,
+      seconds: training.expected,
+      architecture,
+      on: { gpu, gpus: 1, train: { ...train, maxLength: job.rowTokens } },
+    },
+  };
+}

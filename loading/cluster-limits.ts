@@ -1,0 +1,145 @@
+import path from "node:path";
+import { GPUS } from "../core/catalog/gpus.ts";
+import type { ServerPlan } from "../core/plan/servers.ts";
+import { USABLE_SHARE } from "../core/plan/shapes.ts";
+import { gigabytes } from "../core/plan/text.ts";
+import type { KubernetesSettings } from "../core/spec/kubernetes.ts";
+import type { Problem } from "../core/spec/problems.ts";
+import { MOST_DATA_BYTES, storedBytes } from "./data-parts.ts";
+import { budgetProblems, timeProblems, type Planned } from "./limits.ts";
+import { modelProblem } from "./model-files.ts";
+
+/** Settings of model files that the cluster has no engine, GPU or image for, or no way out. */
+export function settingProblems(
+  planned: readonly Planned[],
+  settings: KubernetesSettings,
+  stackFile: string,
+): Problem[] {
+  const served = planned.filter(({ plan }) => plan.engine === "vllm");
+  const names = served.map(({ plan }) => plan.name);
+  const lacksImage = names.length > 0 && settings.serverImage === null && settings.gpu !== null;
+  return [
+    ...served.flatMap((each) => vllmProblems(each, settings, stackFile)),
+    ...planned.flatMap(({ model }) => reportProblems(model)),
+    ...(lacksImage
+      ? [
+          {
+            file: stackFile,
+            path: "tuneform:kubernetes.serverImage",
+            message: `is missing, and ${names.join(", ")} ${names.length === 1 ? "is" : "are"} served by vLLM`,
+            hint: "vLLM's image with its digest, or engine: cpu",
+          },
+        ]
+      : []),
+  ];
+}
+
+function vllmProblems({ model, plan }: Planned, { gpu }: KubernetesSettings, stackFile: string): Problem[] {
+  const problem = (message: string, hint: string) => [modelProblem(model, "serve.engine", message, hint)];
+  if (gpu === null)
+    return problem(
+      "vllm needs a GPU, and the stack has none",
+      `set gpu in ${stackFile}, or serve.engine: cpu`,
+    );
+  if (plan.served?.vllmLora === false)
+    return problem(
+      `vLLM has no LoRA for ${plan.run.base.id}, and merged weights are not served yet`,
+      "serve.engine: cpu, or another base",
+    );
+  return [];
+}
+
+/** Pods that train reach nothing outside the cluster. */
+function reportProblems(model: Planned["model"]): Problem[] {
+  const { reportTo } = model.spec.train;
+  if (reportTo === "none") return [];
+  return [
+    modelProblem(
+      model,
+      "train.reportTo",
+      `is ${reportTo}, but pods that train reach nothing outside the cluster`,
+      "none; metrics.jsonl in the run's folder has the same numbers",
+    ),
+  ];
+}
+
+/**
+ * Limits on hours and dollars, both hard. The dollars are those of instances with the declared GPU; nodes
+ * without one have no price here.
+ */
+export function clusterLimitProblems(planned: readonly Planned[], { gpu }: KubernetesSettings): Problem[] {
+  return planned.flatMap((each) => {
+    const isPriced = gpu !== null && (each.plan.flight?.excess ?? null) !== null;
+    return isPriced ? budgetProblems([each]) : timeProblems([each]);
+  });
+}
+
+/** Data that does not fit into Secrets. */
+export function dataSizeProblems(planned: readonly Planned[]): Problem[] {
+  return planned.flatMap(({ model, files }) =>
+    Object.values(files).flatMap((file) => {
+      const stored = storedBytes(file);
+      if (stored <= MOST_DATA_BYTES) return [];
+      return [
+        modelProblem(
+          model,
+          "data.source",
+          `${path.basename(file)} has ${megabytes(stored)} compressed; Secrets take up to ${megabytes(MOST_DATA_BYTES)} of a file`,
+          "divide it into several sources, put it into a bucket or an existing claim, or set data.maxRows",
+        ),
+      ];
+    }),
+  );
+}
+
+/** Trainings and servers that the declared GPU has too little memory for. */
+export function gpuProblems(
+  planned: readonly Planned[],
+  servers: readonly ServerPlan[],
+  { gpu }: KubernetesSettings,
+): Problem[] {
+  if (gpu === null) return [];
+  const { name, memoryBytes } = GPUS[gpu];
+  const usable = memoryBytes * USABLE_SHARE;
+  const has = `one ${name} has ${gigabytes(usable)} to use`;
+  return planned.flatMap(({ model, plan }) => {
+    const id = plan.run.base.id;
+    const server = servers.find(({ key }) => key === plan.serving.server);
+    const isServed = plan.engine === "cpu" || plan.served === null || server?.gpuMemory != null;
+    const length = server?.server.maxLength ?? 0;
+    return [
+      ...(plan.memory !== null && plan.state !== "reused" && plan.memory.peakBytes > usable
+        ? [
+            modelProblem(
+              model,
+              "base",
+              `too little GPU memory: training ${id} takes at least ${gigabytes(plan.memory.peakBytes)}, and ${has}`,
+              `${plan.run.train.method === "lora" ? "train.method: qlora, " : ""}a shorter train.maxLength, a smaller base or rank, or a larger GPU`,
+            ),
+          ]
+        : []),
+      ...(isServed
+        ? []
+        : [
+            modelProblem(
+              model,
+              "base",
+              `too little GPU memory: vLLM leaves no room for requests to ${id} on one ${name}`,
+              "a smaller base or rank, a larger GPU, or serve.engine: cpu",
+            ),
+          ]),
+      ...(isServed && plan.engine === "vllm" && plan.run.serve.maxLength > length
+        ? [
+            modelProblem(
+              model,
+              "serve.maxLength",
+              `is ${plan.run.serve.maxLength}, but ${length} tokens of ${id} fit into the memory of one ${name}`,
+              `set serve.maxLength to at most ${length}, or take a larger GPU`,
+            ),
+          ]
+        : []),
+    ];
+  });
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

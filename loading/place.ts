@@ -1,0 +1,89 @@
+import type { FormerVerdict, RunState } from "../core/plan/outlook.ts";
+import type { Instance } from "../core/catalog/instances.ts";
+import type { Facts } from "../core/plan/plan.ts";
+import { clusterSpeed } from "../core/plan/time.ts";
+import { baseOnVolume, sourcePath } from "../core/plan/volume.ts";
+import type { Accuracy } from "../core/plan/calibration.ts";
+import { defaultEngine } from "../core/plan/kubernetes-plan.ts";
+import type { FineTuneSpec } from "../core/spec/fine-tune.ts";
+import type { Engine, KubernetesSettings } from "../core/spec/kubernetes.ts";
+import type { Base } from "../core/spec/run-file.ts";
+import type { MachineFacts } from "./machine.ts";
+import { accuracyOf, currentRun, finishedTrainings, runState, verdictOf } from "./workspace.ts";
+
+/** What the planner has to know of where fine-tunes are trained and served. */
+export interface Place {
+  facts: (spec: FineTuneSpec, base: Base) => Omit<Facts, "base" | "data" | "instances">;
+  /** A base and a data file as the stages see them. */
+  base: (base: Base) => Base;
+  /** Whether an instance is one that could train here. */
+  offers: (instance: Instance) => boolean;
+  source: (file: { path: string; sha256: string }) => string;
+}
+
+/** This machine, and a folder of it. */
+export function localPlace(workspace: string, machine: MachineFacts): Place {
+  const trainings = finishedTrainings(workspace);
+  return {
+    facts(spec, base) {
+      const last = trainings.lastOf(base.id);
+      return {
+        gpu: null,
+        engine: null,
+        memoryBytes: machine.memoryBytes,
+        lastAccuracy: last?.accuracy ?? null,
+        measuredOn: (gpu) => trainings.measuredOn(base.id, gpu),
+        accuracyOf: (runId) => accuracyOf(workspace, runId),
+        speed: last?.speed ?? { source: "probe", flopsPerSecond: machine.flopsPerSecond() },
+        runState: (runId) => runState(workspace, runId),
+        verdictOf: (runId) => verdictOf(workspace, runId),
+        current: currentRun(workspace, spec.name),
+      };
+    },
+    base: (base) => base,
+    offers: () => true,
+    source: ({ path }) => path,
+  };
+}
+
+/** What a cluster is known to hold of a stack's runs. */
+export interface ClusterFacts {
+  /** Run that serves under a name today. */
+  current: (name: string) => string | null;
+  runState: (runId: string) => RunState;
+  verdictOf: (runId: string) => FormerVerdict | null;
+  accuracyOf: (runId: string) => Accuracy | null;
+}
+
+/** Of a cluster that was not asked: every run is new. */
+export const NOTHING_KNOWN: ClusterFacts = {
+  current: () => null,
+  runState: () => "new",
+  verdictOf: () => null,
+  accuracyOf: () => null,
+};
+
+/** Nodes of a cluster, of which the stack file says what they have; this machine does not matter. */
+export function clusterPlace(settings: KubernetesSettings, known: ClusterFacts): Place {
+  return {
+    facts: (spec) => ({
+      gpu: settings.gpu,
+      engine: engineOf(spec, settings),
+      memoryBytes: Infinity,
+      lastAccuracy: null,
+      measuredOn: () => null,
+      speed: clusterSpeed(settings.cpuRequest),
+      accuracyOf: known.accuracyOf,
+      runState: known.runState,
+      verdictOf: known.verdictOf,
+      current: known.current(spec.name),
+    }),
+    base: baseOnVolume,
+    offers: ({ gpu }) => settings.gpu === null || gpu === settings.gpu,
+    source: ({ sha256 }) => sourcePath(sha256),
+  };
+}
+
+/** What serves a fine-tune. */
+export const engineOf = ({ serve }: FineTuneSpec, settings: KubernetesSettings): Engine =>
+  serve.engine === "auto" ? defaultEngine(settings) : serve.engine;

@@ -10,6 +10,7 @@ import { EnvironmentFailure } from "../setup/failure.ts";
 import * as outputs from "./outputs.ts";
 import * as plan from "./plan.ts";
 import * as preview from "./preview.ts";
+import * as render from "./render.ts";
 import * as status from "./status.ts";
 import * as up from "./up.ts";
 
@@ -17,7 +18,8 @@ const program = new Command("tuneform")
   .description("A fine-tune of a small language model as a piece of infrastructure")
   .showHelpAfterError()
   .exitOverride();
-for (const command of [check, plan, estimate, compareBases, models, preview, up, status, outputs, destroy])
+const commands = [check, plan, estimate, compareBases, models, preview, render, up, status, outputs, destroy];
+for (const command of commands)
   command.register(program);
 
 try {

@@ -67,7 +67,7 @@ export const kubernetesSchema = z
       .enum(["present", "install"])
       .default("present")
       .describe("NVIDIA's: there already, or to be installed from manifests/"),
-    devicePluginImage: orNull(image).describe("with its digest, for devicePlugin: install"),
+    devicePluginImage: orNull(image).describe("for devicePlugin: install; null: that of the manifest"),
     storageClass: orNull(objectName).describe("of the workspace volume; needed without workspaceClaim"),
     workspaceSize: size.default("50Gi").describe("of the workspace volume"),
     accessMode: z.enum(["ReadWriteOnce", "ReadWriteMany"]).default("ReadWriteOnce"),
@@ -128,11 +128,6 @@ function rules(settings: Checked, context: z.RefinementCtx): void {
     issue("engine", "vllm needs a GPU → set gpu to the id of the nodes' GPU, or engine: cpu");
   if (settings.devicePlugin === "install" && settings.gpu === null)
     issue("devicePlugin", "is for clusters with GPUs → set gpu, or devicePlugin: present");
-  if (settings.devicePlugin === "install" && settings.devicePluginImage === null)
-    issue(
-      "devicePluginImage",
-      "is missing: devicePlugin: install takes nvcr.io/nvidia/k8s-device-plugin by a digest that you have verified",
-    );
   if (settings.gateway.nodePort !== null && settings.gateway.serviceType !== "NodePort")
     issue("gateway.nodePort", `is for serviceType NodePort, this is ${settings.gateway.serviceType}`);
 }

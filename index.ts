@@ -8,7 +8,7 @@ import { loadStackPlan } from "./loading/stack-plan.ts";
 
 const stack = pulumi.getStack();
 
-async function plan() {
+async function loadPlan() {
   try {
     return await loadStackPlan({ root: import.meta.dirname, config: readStackConfig(), stack });
   } catch (error) {
@@ -18,8 +18,9 @@ async function plan() {
   }
 }
 
-const stackPlan = await plan();
+const stackPlan = await loadPlan();
 await pulumi.log.info(describePlan(stackPlan));
 
-/** `models.<name>`: alias, endpoint, modelId, baseModel, systemPrompt, runId, verdict, score, contractVersion. */
-export const { models } = declareStack(stackPlan, stack);
+/** `models.<name>`: alias, endpoint, modelId, baseModel, systemPrompt, runId, verdict, score, contractVersion.
+ * `plan.<name>`: what was planned of it (core/plan/summary.ts). */
+export const { models, plan } = declareStack(stackPlan, stack);

@@ -1,6 +1,6 @@
 import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import type { ServerPlan } from "../core/plan/plan.ts";
+import type { ServerPlan } from "../core/plan/servers.ts";
 import { TRAINER_VERSION } from "../core/plan/digest.ts";
 import { LocalServer } from "./local/resources.ts";
 

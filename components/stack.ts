@@ -1,11 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { StackPlan } from "../core/plan/plan.ts";
+import { planSummary, type PlanSummary } from "../core/plan/summary.ts";
 import { FineTune } from "./fine-tune.ts";
 import { leaseFile, takeLease } from "./local/lease.ts";
 import { ModelServer } from "./model-server.ts";
 
 export interface StackOutputs {
   models: Record<string, FineTune["outputs"]>;
+  plan: Record<string, PlanSummary>;
 }
 
 /**
@@ -26,5 +28,5 @@ export function declareStack(plan: StackPlan, stack: string): StackOutputs {
     const { name } = fineTune;
     models[name] = new FineTune(name, { plan: fineTune, server, workspace, parallelism, lease }).outputs;
   }
-  return { models };
+  return { models, plan: planSummary(plan) };
 }

@@ -23,8 +23,8 @@ export function readInstances(
   }
   const parsed = parseAs(hardwareSchema, text, file, EXAMPLE);
   if ("problems" in parsed) return parsed;
-  return applyHardware(parsed.value, (where, message, hint) => {
-    const line = parsed.lineOf(where);
-    return { file, path: where, ...(line === undefined ? {} : { line }), message, hint };
+  return applyHardware(parsed.value, (keys, message, hint) => {
+    const line = parsed.lineOf(keys);
+    return { file, path: keys.join("."), ...(line === undefined ? {} : { line }), message, hint };
   });
 }

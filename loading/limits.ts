@@ -1,4 +1,4 @@
-import { gigabytes } from "../core/plan/describe.ts";
+import { gigabytes } from "../core/plan/text.ts";
 import type { FineTunePlan } from "../core/plan/plan.ts";
 import type { FineTuneSpec } from "../core/spec/fine-tune.ts";
 import type { Problem } from "../core/spec/problems.ts";
@@ -51,6 +51,28 @@ export function memoryProblems(
 function waysOut({ train }: FineTuneSpec): string {
   const quantise = train.method === "qlora" ? "" : "train.method: qlora, ";
   return `${quantise}a shorter train.maxLength, a smaller base, or a larger machine`;
+}
+
+/** Limits of model files that cannot be kept. On this machine hours are hard; where GPUs are rented both are. */
+export const limitProblems = (planned: readonly Planned[], target: string): Problem[] =>
+  target === "local" ? timeProblems(planned) : budgetProblems(planned);
+
+/** Fine-tunes that no rented instance makes within compute.maxUsd and compute.maxHours, or at all. */
+export function budgetProblems(planned: readonly Planned[]): Problem[] {
+  return planned.flatMap(({ model, plan: { state, flight, run } }) => {
+    if (state === "reused" || flight === null || flight.best !== null) return [];
+    const { excess, refused } = flight;
+    if (excess !== null) return [modelProblem(model, excess.field, excess.message, excess.hint)];
+    const reasons = Object.entries(refused).map(([reason, count]) => `${count} for ${reason}`);
+    return [
+      modelProblem(
+        model,
+        "base",
+        `no instance trains ${run.base.id}; left out: ${reasons.join(", ")}`,
+        waysOut(model.spec),
+      ),
+    ];
+  });
 }
 
 /** Fine-tunes that are sure to take longer than they may. */

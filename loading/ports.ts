@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import net from "node:net";
 import path from "node:path";
-import type { ServerPlan } from "../core/plan/plan.ts";
+import type { ServerPlan } from "../core/plan/servers.ts";
 import type { Problem } from "../core/spec/problems.ts";
 
 /** Ports that another program holds; our own running servers are no problem. */

@@ -1,15 +1,19 @@
 import path from "node:path";
+import { CATALOG, type Catalog } from "../core/catalog/base-models.ts";
 import type { Instance } from "../core/catalog/instances.ts";
-import { planFineTune, planServers, type FineTunePlan, type StackPlan } from "../core/plan/plan.ts";
+import { planFineTune, type FineTunePlan, type StackPlan } from "../core/plan/plan.ts";
 import { resolveBase, type BaseFolder, type ResolvedBase } from "../core/plan/resolve.ts";
+import { planServers } from "../core/plan/servers.ts";
+import { servingPlan } from "../core/plan/serving-plan.ts";
 import { EXIT_CODES } from "../core/spec/exit-codes.ts";
 import type { DataFacts } from "../core/plan/work.ts";
 import type { FineTuneSpec } from "../core/spec/fine-tune.ts";
 import { InvalidInput, type Problem } from "../core/spec/problems.ts";
 import type { StackConfig } from "../core/spec/stack.ts";
 import { readBaseFolder } from "./base-folder.ts";
+import { readCatalog } from "./catalog.ts";
 import { DataFiles } from "./data-files.ts";
-import { memoryProblems, timeProblems, type Planned } from "./limits.ts";
+import { limitProblems, memoryProblems, type Planned } from "./limits.ts";
 import { machineFacts, type MachineFacts } from "./machine.ts";
 import { readInstances } from "./hardware.ts";
 import { findModelFiles, modelProblem, readModelFiles, type ModelFile } from "./model-files.ts";
@@ -19,10 +23,10 @@ import { storageProblems } from "./storage.ts";
 import {
   accuracyOf,
   currentRun,
-  lastTrainings,
+  finishedTrainings,
   runState,
   verdictOf,
-  type LastTraining,
+  type Trainings,
 } from "./workspace.ts";
 
 export interface LoadOptions {
@@ -53,22 +57,31 @@ export async function loadStackPlan(options: LoadOptions): Promise<StackPlan> {
   const machine = options.machine ?? (elsewhere ? ANY_MACHINE : machineFacts(workspace));
   const { USAGE, DATA, STORAGE, OUT_OF_MEMORY, PORT_IN_USE } = EXIT_CODES;
 
-  const { planned, problems, dataProblems } = planAll(options, files, workspace, machine);
+  const { planned, problems, dataProblems, instances, catalog } = planAll(options, files, workspace, machine);
   const shared = sharedWorkspaceProblems(root, stack, config);
+  // The hours of target `local` are this machine's; a rented one costs and takes the same from anywhere.
+  const limits = elsewhere && config.target === "local" ? [] : limitProblems(planned, config.target);
   throwAny([
-    {
-      problems: [...shared, ...problems, ...(elsewhere ? [] : timeProblems(planned))],
-      exitCode: USAGE.code,
-    },
+    { problems: [...shared, ...problems, ...limits], exitCode: USAGE.code },
     { problems: dataProblems, exitCode: DATA.code },
   ]);
   const fineTunes = planned.map(({ plan }) => (elsewhere ? withoutTimeHere(plan) : plan));
   const servers = planServers(fineTunes, config, workspace);
   const { target, parallelism } = config;
-  const stackPlan: StackPlan = { schemaVersion: 1, target, workspace, parallelism, fineTunes, servers };
+  const served = fineTunes.flatMap((plan) => plan.served ?? []);
+  const serving = servingPlan(served, instances);
+  const stackPlan: StackPlan = {
+    schemaVersion: 1,
+    target,
+    workspace,
+    parallelism,
+    fineTunes,
+    servers,
+    serving,
+  };
   if (elsewhere) return stackPlan;
   throwAny([
-    { problems: storageProblems(fineTunes, workspace, machine, stackFile), exitCode: STORAGE.code },
+    { problems: storageProblems(fineTunes, workspace, machine, stackFile, catalog), exitCode: STORAGE.code },
     {
       problems: memoryProblems(planned, machine.memoryBytes, config.parallelism, stackFile),
       exitCode: OUT_OF_MEMORY.code,
@@ -113,19 +126,41 @@ interface Shared {
   machine: MachineFacts;
   data: DataFiles;
   baseFolder: (folder: string) => BaseFolder | string;
-  trainings: Map<string, LastTraining>;
+  trainings: Trainings;
   instances: readonly Instance[];
+  catalog: Catalog;
+}
+
+/** The files besides model files that planning reads: what may be rented, and bases of the project's own. */
+function readOwnFiles({
+  root,
+  config,
+  stack,
+}: LoadOptions): Pick<Shared, "instances" | "catalog"> & { problems: Problem[] } {
+  const stackFile = stackFileName(stack);
+  const hardware = readInstances(root, config.hardware, stackFile);
+  const bases = readCatalog(root, config.catalog, stackFile);
+  return {
+    instances: "instances" in hardware ? hardware.instances : [],
+    catalog: "catalog" in bases ? bases.catalog : CATALOG,
+    problems: [hardware, bases].flatMap((read) => ("problems" in read ? read.problems : [])),
+  };
 }
 
 function planAll(
-  { root, config, stack }: LoadOptions,
+  options: LoadOptions,
   files: readonly string[],
   workspace: string,
   machine: MachineFacts,
-): { planned: Planned[]; problems: Problem[]; dataProblems: Problem[] } {
+): Pick<Shared, "instances" | "catalog"> & {
+  planned: Planned[];
+  problems: Problem[];
+  dataProblems: Problem[];
+} {
+  const { root, config } = options;
   const { models, problems } = readModelFiles(root, files);
-  const hardware = readInstances(root, config.hardware, stackFileName(stack));
-  if ("problems" in hardware) problems.push(...hardware.problems);
+  const { instances, catalog, problems: ownProblems } = readOwnFiles(options);
+  problems.push(...ownProblems);
   const folders = new Map<string, BaseFolder | string>();
   const shared: Shared = {
     workspace,
@@ -137,8 +172,9 @@ function planAll(
       folders.set(folder, found);
       return found;
     },
-    trainings: lastTrainings(workspace),
-    instances: "instances" in hardware ? hardware.instances : [],
+    trainings: finishedTrainings(workspace),
+    instances,
+    catalog,
   };
   const planned: Planned[] = [];
   const dataProblems: Problem[] = [];
@@ -150,25 +186,24 @@ function planAll(
     if ("problems" in base || "problems" in data) continue;
     planned.push({ model, plan: planModel(model, base.resolved, data.facts, shared) });
   }
-  return { planned, problems, dataProblems };
+  return { planned, problems, dataProblems, instances, catalog };
 }
 
 /** What comparing bases for one model file needs; its own base does not matter. */
-export function loadModelFacts({
-  root,
-  config,
-  stack,
-  files = [],
-}: LoadOptions):
-  { spec: FineTuneSpec; data: DataFacts; instances: readonly Instance[] } | { problems: Problem[] } {
+export function loadModelFacts(
+  options: LoadOptions,
+):
+  | { spec: FineTuneSpec; data: DataFacts; instances: readonly Instance[]; catalog: Catalog }
+  | { problems: Problem[] } {
+  const { root, files = [] } = options;
   const { models, problems } = readModelFiles(root, files);
-  const hardware = readInstances(root, config.hardware, stackFileName(stack));
-  if ("problems" in hardware) problems.push(...hardware.problems);
+  const { instances, catalog, problems: ownProblems } = readOwnFiles(options);
+  problems.push(...ownProblems);
   const [model] = models;
-  if (model === undefined || "problems" in hardware || problems.length > 0) return { problems };
+  if (model === undefined || problems.length > 0) return { problems };
   const data = new DataFiles(root, models).read(model);
   if ("problems" in data) return data;
-  return { spec: model.spec, data: data.facts, instances: hardware.instances };
+  return { spec: model.spec, data: data.facts, instances, catalog };
 }
 
 function planModel(
@@ -177,13 +212,15 @@ function planModel(
   data: Parameters<typeof planFineTune>[1]["data"],
   { workspace, machine, trainings, instances }: Shared,
 ): FineTunePlan {
-  const last = trainings.get(base.base.id);
+  const { id } = base.base;
+  const last = trainings.lastOf(id);
   return planFineTune(spec, {
     base,
     data,
     memoryBytes: machine.memoryBytes,
     instances,
     lastAccuracy: last?.accuracy ?? null,
+    measuredOn: (gpu) => trainings.measuredOn(id, gpu),
     accuracyOf: (runId) => accuracyOf(workspace, runId),
     speed: last?.speed ?? { source: "probe", flopsPerSecond: machine.flopsPerSecond() },
     runState: (runId) => runState(workspace, runId),
@@ -194,7 +231,7 @@ function planModel(
 
 function resolveModelBase(
   model: ModelFile,
-  { config, baseFolder }: Shared,
+  { config, baseFolder, catalog }: Shared,
 ): { resolved: ResolvedBase } | { problems: Problem[] } {
   const { spec } = model;
   const folder =
@@ -202,7 +239,7 @@ function resolveModelBase(
       ? baseFolder(path.resolve(model.folder, spec.base.folder))
       : null;
   if (typeof folder === "string") return { problems: [modelProblem(model, "base.folder", folder)] };
-  const resolution = resolveBase(spec, config.weights, folder);
+  const resolution = resolveBase(spec, config, folder, catalog);
   if ("problem" in resolution) {
     const { path: field = "base", message, hint } = resolution.problem;
     return { problems: [modelProblem(model, field, message, hint)] };

@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import path from "node:path";
-import type { Outcome } from "../../core/plan/calibration.ts";
+import type { Prediction } from "../../core/plan/calibration.ts";
 import type { RunFile } from "../../core/spec/run-file.ts";
 import { ensureTrainer } from "../../setup/python.ts";
 import { readJson, writeJson } from "../../loading/json-files.ts";
@@ -12,7 +12,7 @@ export interface RunInputs {
   /** Over the evaluate and gate settings: a change re-evaluates and never retrains. */
   evaluationDigest: string;
   /** What the plan expects; kept beside what is measured. */
-  prediction: Outcome | null;
+  prediction: Prediction | null;
   /** Absolute path. */
   workspace: string;
   /** Trainings at the same time in this workspace. */

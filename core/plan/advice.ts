@@ -1,7 +1,9 @@
 import type { BaseModel } from "../catalog/base-models.ts";
 import type { FineTuneSpec } from "../spec/fine-tune.ts";
-import { usd, type FlightPlan } from "./flight.ts";
+import type { FlightPlan } from "./flight.ts";
+import { hours, usd } from "./text.ts";
 import type { Duration } from "./time.ts";
+import { HOUR } from "./units.ts";
 
 /** When fine-tuning may be the wrong answer, or a setting will surprise. */
 export interface Advice {
@@ -42,7 +44,11 @@ const amountOfData: Rule = (_spec, { rows, testRows }) => [
     ? warning(`${rows} rows: below 200 clean examples a prompt to a larger model usually does better`)
     : rows < 500
       ? note(`${rows} rows: 500 to 2,000 are the range in which a fine-tune usually pays`)
-      : []),
+      : rows > 2000
+        ? note(
+            `${rows} rows: more than the 500 to 2,000 that usually suffice; data.maxRows: 2000 tells what the others add`,
+          )
+        : []),
   ...(testRows > 0 && testRows < 100
     ? warning(`${testRows} test rows: the gate can only see large gains; 100 or more decide better`)
     : []),
@@ -69,17 +75,25 @@ const lengthFits: Rule = (_spec, { longestRowTokens, serveLength }) =>
 
 const timeFits: Rule = ({ compute: { maxHours } }, { seconds }) =>
   maxHours !== null && seconds !== null && seconds.high > maxHours * 3600
-    ? warning(`it may take longer than compute.maxHours: ${maxHours}`)
+    ? warning(`here it may take longer than compute.maxHours: ${maxHours}`)
     : [];
 
+/** An error where GPUs are rented (loading/limits.ts). A plan within the limits may still end beyond them. */
 const limitsFit: Rule = ({ compute: { maxUsd, maxHours } }, { flight }) => {
-  const least = flight?.beyondLimits ?? null;
-  if (least === null) return [];
-  const limits = [maxUsd === null ? [] : `${usd(maxUsd)}`, maxHours === null ? [] : `${maxHours} h`].flat();
-  return warning(
-    `no instance keeps within ${limits.join(" and ")}: the cheapest is ${least.instance} ${least.purchase}, ` +
-      `${usd(least.cost.expected)}, ${(least.duration.expected / 3600).toFixed(1)} h expected`,
-  );
+  if (flight === null) return [];
+  const { best, excess } = flight;
+  if (excess !== null) return warning(`on a GPU: ${excess.field} ${excess.message}; ${excess.hint}`);
+  if (best === null) return [];
+  return [
+    ...(maxUsd !== null && best.cost.high > maxUsd
+      ? warning(`on a GPU it may cost up to ${usd(best.cost.high)}, more than compute.maxUsd: ${maxUsd}`)
+      : []),
+    ...(maxHours !== null && best.duration.high > maxHours * HOUR
+      ? warning(
+          `on a GPU it may take up to ${hours(best.duration.high)} h, more than compute.maxHours: ${maxHours}`,
+        )
+      : []),
+  ];
 };
 
 const licenceFits: Rule = ({ economics }, { entry, isDownloaded }) => {
@@ -87,6 +101,9 @@ const licenceFits: Rule = ({ economics }, { entry, isDownloaded }) => {
   return [
     ...(entry.gated && isDownloaded
       ? note(`${entry.hubId} is gated: its licence has to be accepted on the hub, and a token is needed`)
+      : []),
+    ...(economics.commercial && entry.licence === null
+      ? warning(`nobody has said what licence ${entry.hubId} has: see its model card`)
       : []),
     ...(economics.commercial && entry.licenceLimits !== undefined
       ? warning(`licence ${entry.licence}: ${entry.licenceLimits}`)
@@ -105,7 +122,7 @@ const breakEven: Rule = ({ economics }, { flight, rowTokens }) => {
   if (perRun === null || server === null) return [];
   const retraining = RETRAININGS_PER_MONTH[dataChanges] * perRun;
   const own = server.usdPerMonth + retraining;
-  const costs = `a server on ${server.instance} ${usd(server.usdPerMonth)} and retraining ${usd(retraining)} a month`;
+  const costs = `a server of its own on ${server.instance} ${usd(server.usdPerMonth)} and retraining ${usd(retraining)} a month`;
   if (apiUsdPerMillionTokens === null)
     return dataChanges === "daily" || dataChanges === "weekly"
       ? warning(`data that changes ${dataChanges}: ${costs}; retrieval or a prompt may do without`)

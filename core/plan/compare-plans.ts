@@ -1,6 +1,7 @@
 import type { RunFile } from "../spec/run-file.ts";
 import { baseIdentity, canonicalJson, evaluationIdentity, rowsIdentity, trainIdentity } from "./digest.ts";
-import type { FineTunePlan, ServerPlan, StackPlan } from "./plan.ts";
+import type { FineTunePlan, StackPlan } from "./plan.ts";
+import type { ServerPlan } from "./servers.ts";
 
 /** A setting that differs between two commits; undefined where a commit does not have it. */
 export interface SettingChange {

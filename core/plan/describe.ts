@@ -1,7 +1,9 @@
 import Table from "cli-table3";
 import { describeAccuracy } from "./calibration.ts";
+import { servingLines } from "./describe-serving.ts";
 import { describeOption } from "./flight.ts";
 import type { FineTunePlan, StackPlan } from "./plan.ts";
+import { duration, gigabytes } from "./text.ts";
 
 /** The plan as `up` prints it before anything happens. */
 export function describePlan(plan: StackPlan): string {
@@ -16,13 +18,22 @@ export function describePlan(plan: StackPlan): string {
     ...flightLines(fineTune),
     ...fineTune.advice.map(({ level, text }) => `${fineTune.name}: ${level}: ${text}`),
   ]);
-  return [`Plan (${plan.target}, workspace ${plan.workspace})`, table.toString(), ...notes].join("\n");
+  const serving = servingLines(plan.serving).map((line) => `serving: ${line}`);
+  return [`Plan (${plan.target}, workspace ${plan.workspace})`, table.toString(), ...notes, ...serving].join(
+    "\n",
+  );
 }
 
 /** What it would take on a rented GPU. */
 function flightLines({ name, flight }: FineTunePlan): string[] {
   const option = flight?.best ?? null;
-  return option === null ? [] : [`${name}: on a GPU: ${describeOption(option)}`];
+  if (flight === null || option === null) return [];
+  const { methodReason, assumptions } = flight;
+  return [
+    `${name}: on a GPU: ${describeOption(option)}`,
+    ...(methodReason === null ? [] : [`${name}: train.method auto is ${option.method}: ${methodReason}`]),
+    `${name}: assumed: ${assumptions.join("; ")}`,
+  ];
 }
 
 function rowOf(plan: FineTunePlan): string[] {
@@ -47,14 +58,5 @@ function timeOf(plan: FineTunePlan): string {
   if (plan.state === "reused") return "0 (reused)";
   if (plan.seconds === null) return "unknown";
   const { low, expected, high } = plan.seconds;
-  return `${minutes(expected)}\n(${minutes(low)} to ${minutes(high)}, by ${plan.speedSource})`;
-}
-
-/** 10⁹ bytes, as the people who sell memory count. */
-export function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`;
-}
-
-function minutes(seconds: number): string {
-  return seconds < 90 ? `${Math.round(seconds)} s` : `${(seconds / 60).toFixed(1)} min`;
+  return `${duration(expected)}\n(${duration(low)} to ${duration(high)}, by ${plan.speedSource})`;
 }

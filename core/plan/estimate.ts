@@ -1,7 +1,7 @@
 import type { Architecture } from "../catalog/architecture.ts";
 import { GPU_IDS, GPUS, type GpuId } from "../catalog/gpus.ts";
 import { gpuMemory, type GpuMemory, type GpuTraining } from "./gpu-memory.ts";
-import { USABLE_SHARE } from "./job-options.ts";
+import { USABLE_SHARE } from "./shapes.ts";
 import { tokensPerSecond } from "./throughput.ts";
 import type { Range } from "./units.ts";
 

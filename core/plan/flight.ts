@@ -1,21 +1,33 @@
 import type { Architecture } from "../catalog/architecture.ts";
-import { GPUS } from "../catalog/gpus.ts";
+import { GPUS, type GpuId } from "../catalog/gpus.ts";
 import type { Instance } from "../catalog/instances.ts";
 import type { FineTuneSpec } from "../spec/fine-tune.ts";
-import { jobOptions, type Job, type JobOption } from "./job-options.ts";
+import { assumptionsOf } from "./assumptions.ts";
+import { excessOf, type Excess } from "./budget.ts";
+import { choose } from "./choice.ts";
+import type { GpuMeasurement } from "./gpu-calibration.ts";
+import { jobOptions, type JobOption } from "./job-options.ts";
+import type { Job } from "./job.ts";
 import { resolveEvaluation, type ResolvedBase } from "./resolve.ts";
 import { workOf, type DataFacts } from "./work.ts";
 import { servingMemory, type ServingMemory } from "./serving-memory.ts";
-import { dollars, HOUR, type Dollars } from "./units.ts";
+import { gigabytes, hours, usd } from "./text.ts";
+import { dollars, type Dollars } from "./units.ts";
 
 /** What a fine-tune would take on rented or own GPUs, wherever it is really made. */
 export interface FlightPlan {
-  /** Cheapest expected job within the limits. */
+  /** Cheapest expected job within the limits, in 16 bits where 4 bits do not save much. */
   best: JobOption | null;
+  /** Why `train.method: auto` became the method of `best`; null where it is declared. */
+  methodReason: string | null;
+  /** What the range of `best` takes for granted. */
+  assumptions: string[];
   /** The best of other instances, cheapest first. */
   alternatives: JobOption[];
   /** Cheapest of all where the limits leave none. */
   beyondLimits: JobOption | null;
+  /** Which limit leaves none. */
+  excess: Excess | null;
   /** Why instances were left out, and how many. */
   refused: Record<string, number>;
   /** Cheapest instance that serves it, alone; null where none does. */
@@ -26,22 +38,25 @@ const ALTERNATIVES = 3;
 const HOURS_PER_MONTH = 730;
 
 /** Plan the job of a fine-tune on all instances; null where the base's architecture is unknown. */
-export function flightPlan(spec: FineTuneSpec, { base, data, instances }: FlightFacts): FlightPlan | null {
+export function flightPlan(
+  spec: FineTuneSpec,
+  { base, data, instances, measuredOn = () => null }: FlightFacts,
+): FlightPlan | null {
   const { architecture, context, entry } = base;
   if (architecture === null) return null;
-  const { options, beyondLimits, refused } = jobOptions(
-    jobOf(spec, architecture, data),
-    instances,
-    spec.compute,
-  );
-  const [best = null, ...others] = options;
+  const job = jobOf(spec, architecture, data);
+  const { options, beyondLimits, refused } = jobOptions(job, instances, spec.compute, measuredOn);
+  const { best, methodReason } = choose(job.method, options);
   const seen = new Set(best === null ? [] : [best.instance]);
-  const alternatives = others.filter(({ instance }) => !seen.has(instance) && seen.add(instance));
+  const alternatives = options.filter(({ instance }) => !seen.has(instance) && seen.add(instance));
   const serves = { context, vllmLora: entry?.vllmLora ?? true };
   return {
     best,
+    methodReason,
+    assumptions: best === null ? [] : assumptionsOf(best, measuredOn(best.gpu)),
     alternatives: alternatives.slice(0, ALTERNATIVES),
     beyondLimits: best === null ? (beyondLimits[0] ?? null) : null,
+    excess: best === null ? excessOf(spec.compute, beyondLimits) : null,
     refused,
     serving: cheapestServer(architecture, spec.train.rank, serves, instances),
   };
@@ -51,6 +66,8 @@ interface FlightFacts {
   base: Omit<ResolvedBase, "base">;
   data: DataFacts;
   instances: readonly Instance[];
+  /** What earlier runs of the base's family took on a GPU. */
+  measuredOn?: (gpu: GpuId) => GpuMeasurement | null;
 }
 
 /** As many tokens are generated for a test row as the longest answer has. */
@@ -97,14 +114,11 @@ function cheapestServer(
 /** `g6.xlarge spot, 0.3 to 0.6 h, $0.15 to $0.31 (lora, 14.2 of 24.0 GB)`. */
 export function describeOption(option: JobOption): string {
   const { duration, cost, gpus } = option;
-  const share = `${gigabytes(option.peakBytes)} of ${gigabytes(GPUS[option.gpu as keyof typeof GPUS].memoryBytes)}`;
+  const share = `${gigabytes(option.peakBytes)} of ${gigabytes(GPUS[option.gpu].memoryBytes)}`;
   return (
-    `${option.instance} ${option.purchase}${gpus > 1 ? ` × ${gpus} GPUs` : ""}, ` +
+    `${option.instance} ${option.purchase}${gpus > 1 ? `, ${gpus} GPUs together` : ""}, ` +
     `${hours(duration.low)} to ${hours(duration.high)} h, ${usd(cost.low)} to ${usd(cost.high)} ` +
-    `(${option.method}, ${option.microBatch}·${option.gradientAccumulation}, ${share})`
+    `(${option.method}, ${option.microBatch}·${option.gradientAccumulation}` +
+    `${option.checkpointing === "full" ? ", activations recomputed" : ""}, ${share})`
   );
 }
-
-export const hours = (value: number): string => (value / HOUR).toFixed(value < HOUR ? 2 : 1);
-export const usd = (value: number): string => `$${value.toFixed(value < 100 ? 2 : 0)}`;
-const gigabytes = (value: number): string => `${(value / 1e9).toFixed(1)} GB`;

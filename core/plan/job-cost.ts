@@ -1,9 +1,18 @@
 import { SPOT_DISCOUNT, SPOT_EVICTIONS_PER_HOUR, type Instance } from "../catalog/instances.ts";
-import { dollars, HOUR, seconds, type Bytes, type Dollars, type Range, type Seconds } from "./units.ts";
+import {
+  dollars,
+  HOUR,
+  mapRange,
+  seconds,
+  type Bytes,
+  type Dollars,
+  type Range,
+  type Seconds,
+} from "./units.ts";
 
 export type Purchase = "on-demand" | "spot";
 
-/** What happens on the node besides training steps. Sources: see START_UP. */
+/** What a job does on its node, and what it keeps. */
 export interface JobWork {
   /** Training steps and evaluation, undisturbed. */
   work: Range<Seconds>;
@@ -24,10 +33,12 @@ export interface JobCost {
   checkpointEvery: Seconds;
   /** Expected. */
   evictions: number;
+  /** Paid for as long as the node. */
+  diskBytes: Bytes;
 }
 
 /** cluster-autoscaler keeps an idle node for ten minutes by default (--scale-down-unneeded-time). */
-const IDLE: Seconds = seconds(600);
+export const IDLE: Seconds = seconds(600);
 /** Of a network volume. */
 const SAVE_BYTES_PER_SECOND = 150e6;
 /** US dollars a GB and month of gp3, us-east-1. */
@@ -35,7 +46,10 @@ const DISK_USD_PER_GB_HOUR = 0.08 / 730;
 /** On-demand nodes fail too, if rarely: without a published rate, once in about a month. */
 const FAILURES_PER_HOUR = { "on-demand": 1 / 720, spot: SPOT_EVICTIONS_PER_HOUR } as const;
 
-/** Expected cost of the whole job on an instance, or null where it cannot be bought like that. */
+/**
+ * Expected cost of the whole job on an instance, or null where it cannot be bought like that. Spot needs a
+ * job that resumes: every stage of the trainer does, from its last checkpoint.
+ */
 export function jobCost(instance: Instance, purchase: Purchase, job: JobWork): JobCost | null {
   if (instance.usdPerHour === null || (purchase === "spot" && !instance.spot)) return null;
   const rate = FAILURES_PER_HOUR[purchase];
@@ -43,7 +57,8 @@ export function jobCost(instance: Instance, purchase: Purchase, job: JobWork): J
   const checkpointEvery = seconds(Math.max(60, Math.sqrt((2 * save * HOUR) / rate)));
   const duration = mapRange((end) => {
     const undisturbed = job.startUp[end] + job.work[end] * (1 + save / checkpointEvery);
-    const lost = checkpointEvery / 2 + job.startUp[end];
+    // On average half of what was done since the last checkpoint, and a node once more.
+    const lost = Math.min(checkpointEvery, job.work[end]) / 2 + job.startUp[end];
     // Each eviction costs what it loses, and that time can be evicted again: a geometric series.
     const again = Math.min(0.9, (rate * lost) / HOUR);
     return seconds(undisturbed / (1 - again));
@@ -53,14 +68,11 @@ export function jobCost(instance: Instance, purchase: Purchase, job: JobWork): J
     const hours = (duration[end] + IDLE) / HOUR;
     return dollars(hours * price[end] + (hours * job.diskBytes * DISK_USD_PER_GB_HOUR) / 1e9);
   });
-  return { purchase, duration, cost, checkpointEvery, evictions: (rate * duration.expected) / HOUR };
+  const evictions = (rate * duration.expected) / HOUR;
+  return { purchase, duration, cost, checkpointEvery, evictions, diskBytes: job.diskBytes };
 }
 
 type End = keyof Range<number>;
-
-function mapRange<Unit extends number>(of: (end: End) => Unit): Range<Unit> {
-  return { low: of("low"), expected: of("expected"), high: of("high") };
-}
 
 /** The low end of a cost is the high end of the discount. */
 function spotShare(end: End): number {

@@ -1,6 +1,7 @@
-import { gigabytes } from "./describe.ts";
-import { describeOption, hours, usd, type FlightPlan } from "./flight.ts";
+import { servingLines } from "./describe-serving.ts";
+import { describeOption, type FlightPlan } from "./flight.ts";
 import type { FineTunePlan, StackPlan } from "./plan.ts";
+import { gigabytes, hours, usd } from "./text.ts";
 
 /** A row of cells that holds no line break and no bar of its own. */
 const row = (cells: string[]): string =>
@@ -20,7 +21,8 @@ export function planMarkdown(plan: StackPlan): string {
     "serving",
   ];
   const table = [row(head), row(head.map(() => "---")), ...plan.fineTunes.map(rowOf)];
-  return [...table, "", ...plan.fineTunes.flatMap(details), ""].join("\n");
+  const serving = servingLines(plan.serving).map((line) => `- serving: ${line}`);
+  return [...table, "", ...plan.fineTunes.flatMap(details), ...serving, ""].join("\n");
 }
 
 function rowOf({ name, run, runId, state, rows, tokens, memory, flight, serving }: FineTunePlan): string {
@@ -43,18 +45,18 @@ function details({ name, state, why, flight, advice }: FineTunePlan): string[] {
   return [
     `- **${name}** is ${state}: ${why}`,
     ...(flight?.alternatives ?? []).map((option) => `  - or ${describeOption(option)}`),
-    ...servingLine(flight),
+    ...planLines(flight),
     ...advice.map(({ level, text }) => `  - ${level}: ${text}`),
   ];
 }
 
-function servingLine(flight: FlightPlan | null): string[] {
-  const server = flight?.serving ?? null;
-  if (server === null) return [];
-  const { maxModelLength, concurrency, oneMoreBytes } = server.memory;
+function planLines(flight: FlightPlan | null): string[] {
+  const option = flight?.best ?? null;
+  if (flight === null || option === null) return [];
   return [
-    `  - serving with vLLM: ${server.instance}, ${usd(server.usdPerMonth)} a month; ` +
-      `${maxModelLength.toLocaleString("en")} tokens of context, ${concurrency.toFixed(1)} such requests at a time; ` +
-      `one more fine-tune of this base takes ${gigabytes(oneMoreBytes)} of its memory and no dollars`,
+    ...(flight.methodReason === null
+      ? []
+      : [`  - train.method auto is ${option.method}: ${flight.methodReason}`]),
+    `  - assumed: ${flight.assumptions.join("; ")}`,
   ];
 }

@@ -5,11 +5,12 @@ import {
   type Architecture,
 } from "../catalog/architecture.ts";
 import type { RunFile } from "../spec/run-file.ts";
+import { bytes, type Bytes } from "./units.ts";
 
 /** Bytes by name; `peakBytes` is their sum. */
 export interface MemoryPlan {
-  peakBytes: number;
-  breakdown: Record<"runtime" | "weights" | "adapter" | "activations" | "logits" | "calibration", number>;
+  peakBytes: Bytes;
+  breakdown: Record<"runtime" | "weights" | "adapter" | "activations" | "logits" | "calibration", Bytes>;
 }
 
 const NF4_BYTES = 0.51587; // a parameter, with double quantisation: bitsandbytes blocks of 64 and 256
@@ -52,12 +53,13 @@ export function trainingMemory(
     Math.min(a.layers, train.lastLayers ?? a.layers) *
     (train.gradientCheckpointing ? KEPT_BY_CHECKPOINTING : 1);
   const breakdown = {
-    runtime: RUNTIME_BYTES,
-    weights: linearBytes + kept * 2 * wide,
-    adapter,
-    activations: tokens * (layerBytes + branchBytes) * layersHeld,
-    logits: 12 * a.vocabulary * train.microBatch * answerTokens,
-    calibration: 0,
+    runtime: bytes(RUNTIME_BYTES),
+    weights: bytes(linearBytes + kept * 2 * wide),
+    adapter: bytes(adapter),
+    activations: bytes(tokens * (layerBytes + branchBytes) * layersHeld),
+    logits: bytes(12 * a.vocabulary * train.microBatch * answerTokens),
+    calibration: bytes(0),
   };
-  return { peakBytes: Object.values(breakdown).reduce((sum, bytes) => sum + bytes, 0), breakdown };
+  const peak = Object.values(breakdown).reduce<number>((sum, part) => sum + part, 0);
+  return { peakBytes: bytes(peak), breakdown };
 }

@@ -1,25 +1,21 @@
 import type { FineTuneSpec } from "../spec/fine-tune.ts";
-import type { RunFile, ServerFile } from "../spec/run-file.ts";
+import type { RunFile } from "../spec/run-file.ts";
 import type { StackConfig } from "../spec/stack.ts";
+import type { GpuId } from "../catalog/gpus.ts";
 import type { Instance } from "../catalog/instances.ts";
 import { adviceFor, type Advice } from "./advice.ts";
-import { canonicalJson, dataDigest, evaluationDigestOf, rowsDigest, runIdOf } from "./digest.ts";
-import { calibratedMemory, type Accuracy, type Outcome } from "./calibration.ts";
+import { dataDigest, evaluationDigestOf, rowsDigest, runIdOf } from "./digest.ts";
+import { calibratedMemory, type Accuracy, type Prediction } from "./calibration.ts";
 import { flightPlan, type FlightPlan } from "./flight.ts";
+import type { GpuMeasurement } from "./gpu-calibration.ts";
 import { trainingMemory, type MemoryPlan } from "./memory.ts";
+import { aliasPlan, outlookOf, type AliasPlan, type FormerVerdict, type RunState } from "./outlook.ts";
 import { resolveEvaluation, resolveTraining, type ResolvedBase } from "./resolve.ts";
+import type { ServerPlan } from "./servers.ts";
+import { servedFineTune, type ServedFineTune, type ServingPlan } from "./serving-plan.ts";
+import { seconds } from "./units.ts";
 import { workOf, type DataFacts } from "./work.ts";
 import { expectedSpeed, expectedTime, type Duration, type Speed } from "./time.ts";
-
-/** A verdict that the workspace holds. */
-export interface FormerVerdict {
-  decision: "promoted" | "rejected" | "undecidable";
-  reason: string;
-  /** Run that it was compared with besides the base. */
-  incumbent: string | null;
-  /** Evaluate and gate settings that it was decided with. */
-  settings: unknown;
-}
 
 /** What the planner knows of the world; it does no I/O itself. */
 export interface Facts {
@@ -27,13 +23,15 @@ export interface Facts {
   data: DataFacts;
   memoryBytes: number;
   speed: Speed;
-  /** Of the last training of the same base here. */
+  /** Of the last training here of the same base, or else of its family. */
   lastAccuracy: Accuracy | null;
+  /** What earlier runs of the base's family took on a GPU. */
+  measuredOn: (gpu: GpuId) => GpuMeasurement | null;
   accuracyOf: (runId: string) => Accuracy | null;
   /** That could be rented or are owned, with their prices. */
   instances: readonly Instance[];
   /** State of a run in the workspace. */
-  runState: (runId: string) => "new" | "resumes" | "reused";
+  runState: (runId: string) => RunState;
   verdictOf: (runId: string) => FormerVerdict | null;
   /** Run that serves under this name today. */
   current: string | null;
@@ -45,7 +43,7 @@ export interface FineTunePlan {
   owner: string;
   runId: string;
   evaluationDigest: string;
-  state: "new" | "resumes" | "reused";
+  state: RunState;
   why: string;
   run: RunFile;
   rows: number;
@@ -57,25 +55,15 @@ export interface FineTunePlan {
   seconds: Duration | null;
   speedSource: Speed["source"];
   /** Kept beside what will be measured; null where the architecture is unknown. */
-  prediction: Outcome | null;
+  prediction: Prediction | null;
   /** Of a finished run. */
   accuracy: Accuracy | null;
-  serving: {
-    server: string;
-    alias: string;
-    modelId: string;
-    change: "new" | "moves" | "none";
-    from: string | null;
-  };
+  serving: AliasPlan;
   /** On a GPU; null for a base whose architecture is unknown. */
   flight: FlightPlan | null;
+  /** What a GPU server of its base has to hold; null where the architecture is unknown. */
+  served: ServedFineTune | null;
   advice: Advice[];
-}
-
-export interface ServerPlan {
-  /** DNS-safe, names servers/<key>/ in the workspace. */
-  key: string;
-  server: ServerFile;
 }
 
 export interface StackPlan {
@@ -85,7 +73,10 @@ export interface StackPlan {
   workspace: string;
   parallelism: number;
   fineTunes: FineTunePlan[];
+  /** Of this machine. */
   servers: ServerPlan[];
+  /** On GPUs: what serving all of it would take. */
+  serving: ServingPlan;
 }
 
 /** Plan one fine-tune. Pure: same spec and facts, same plan. */
@@ -94,7 +85,7 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
   const { run, memory } = resolveRun(spec, facts);
   const { runId, train } = run;
   const work = workOf(facts.data, spec);
-  const seconds = architecture === null ? null : expectedTime(architecture, train, work, facts.speed);
+  const time = architecture === null ? null : expectedTime(architecture, train, work, facts.speed);
   const flight = flightPlan(spec, facts);
   const state = facts.runState(runId);
   const verdict = state === "reused" ? facts.verdictOf(runId) : null;
@@ -112,24 +103,25 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
     tokens: Math.round(work.trainTokens),
     steps: Math.ceil((Math.ceil(work.trainRows) / spec.train.effectiveBatch) * spec.train.epochs),
     memory: memory === null ? null : calibratedMemory(memory, facts.lastAccuracy),
-    seconds,
+    seconds: time,
     speedSource: facts.speed.source,
-    prediction:
-      memory === null || architecture === null
-        ? null
-        : {
-            peakBytes: memory.peakBytes,
-            tokensPerSecond: expectedSpeed(architecture, train, work.rowTokens, facts.speed),
-          },
+    prediction: predictionOf(spec, facts, run.train, memory),
     accuracy: state === "reused" ? facts.accuracyOf(runId) : null,
-    serving: servingOf(spec.name, runId, base.id, facts.current, isRefused),
+    serving: aliasPlan(spec.name, runId, base.id, facts.current, isRefused),
     flight,
+    served: servedFineTune(
+      spec,
+      facts.base,
+      run.serve.maxLength,
+      work.rowTokens,
+      facts.data.longestAnswerTokens,
+    ),
     advice: adviceFor(spec, {
       ...work,
       testRows: Math.round(work.testRows),
       longestRowTokens: facts.data.longestRowTokens,
       serveLength: run.serve.maxLength,
-      seconds,
+      seconds: time,
       entry: facts.base.entry,
       isDownloaded: base.weights.kind === "hub",
       flight,
@@ -162,79 +154,27 @@ function resolveRun(spec: FineTuneSpec, facts: Facts): { run: RunFile; memory: M
   return { run, memory: memoryOf(train) };
 }
 
+/** Null where the architecture is unknown. */
+function predictionOf(
+  spec: FineTuneSpec,
+  { base: { architecture }, data, speed }: Facts,
+  train: RunFile["train"],
+  memory: MemoryPlan | null,
+): Prediction | null {
+  if (architecture === null || memory === null) return null;
+  const { rowTokens, trainTokens } = workOf(data, spec);
+  const tokensPerSecond = expectedSpeed(architecture, train, rowTokens, speed);
+  return {
+    peakBytes: memory.peakBytes,
+    tokensPerSecond,
+    seconds: seconds((trainTokens * train.epochs) / tokensPerSecond),
+    architecture,
+    on: null,
+  };
+}
+
 function resolveData(spec: FineTuneSpec, sources: RunFile["data"]["sources"]): RunFile["data"] {
   const { source: _declared, ...settings } = spec.data;
   const data = { ...settings, sources };
   return { ...data, digest: dataDigest(data) };
-}
-
-/** Why a run is new or not, and whether the gate is known to refuse it again. */
-function outlookOf(
-  state: FineTunePlan["state"],
-  verdict: FormerVerdict | null,
-  run: RunFile,
-  current: string | null,
-): { why: string; isRefused: boolean } {
-  const outlook = (why: string, isRefused = false) => ({ why, isRefused });
-  if (state === "resumes")
-    return outlook("an earlier update was interrupted; it goes on from its checkpoint");
-  if (state === "new")
-    return outlook(
-      current === null ? "no run of this name serves yet" : "base, data or training settings changed",
-    );
-  if (verdict === null) return outlook("it is trained already and not judged yet");
-  const settings = { evaluate: run.evaluate, gate: run.gate };
-  const isSame = canonicalJson(verdict.settings) === canonicalJson(settings);
-  if (!isSame) return outlook("it is trained already; evaluation or gate changed, so it is judged again");
-  if (verdict.decision !== "promoted" && verdict.incumbent === current)
-    return outlook(`it is trained already and was ${verdict.decision}: ${verdict.reason}`, true);
-  return outlook("base, data and training settings are those of a finished run");
-}
-
-function servingOf(
-  name: string,
-  runId: string,
-  baseId: string,
-  current: string | null,
-  isRefused: boolean,
-): FineTunePlan["serving"] {
-  const from = current === null ? null : `${name}-${current}`;
-  const change = isRefused || current === runId ? "none" : current === null ? "new" : "moves";
-  return { server: serverKey(baseId), alias: name, modelId: `${name}-${runId}`, change, from };
-}
-
-/** A base id as a folder and DNS name. */
-export function serverKey(baseId: string): string {
-  return baseId
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]+/g, "-")
-    .replaceAll(/^-|-$/g, "");
-}
-
-/** One server per base: all fine-tunes of a base share its weights. Ports count up in order of the keys. */
-export function planServers(
-  plans: readonly FineTunePlan[],
-  config: StackConfig,
-  workspace: string,
-): ServerPlan[] {
-  const keys = [...new Set(plans.map((plan) => plan.serving.server))].sort();
-  return keys.map((key, index) => {
-    const mine = plans.filter((plan) => plan.serving.server === key);
-    const [first] = mine;
-    if (first === undefined) throw new Error("a server without fine-tunes");
-    return {
-      key,
-      server: {
-        schemaVersion: 1,
-        base: first.run.base,
-        host: "127.0.0.1",
-        port: config.port + index,
-        dtype: first.run.serve.dtype,
-        maxLength: Math.max(...mine.map((plan) => plan.run.serve.maxLength)),
-        aliasesFile: `${workspace}/servers/${key}/aliases.json`,
-        maxBatchRows: 8,
-        apiKeyVariable: null,
-      },
-    };
-  });
 }

@@ -2,11 +2,10 @@ import { GPUS, isGpuId } from "../catalog/gpus.ts";
 import type { Problem } from "../spec/problems.ts";
 import { cutToComment, MARKER } from "./comment.ts";
 import { comparePlans, type FineTuneChange, type PlanComparison, type Training } from "./compare-plans.ts";
-import { gigabytes } from "./describe.ts";
-import { hours, usd } from "./flight.ts";
 import { code, row, settingList, text } from "./github-markdown.ts";
 import type { JobOption } from "./job-options.ts";
 import type { FineTunePlan, StackPlan } from "./plan.ts";
+import { gigabytes, hours, usd } from "./text.ts";
 
 /** What a pull request does to one stack. */
 export interface StackChange {

@@ -79,7 +79,7 @@ export function tokensPerSecond(
 }
 
 /** After a run on the same GPU and family. */
-const CALIBRATED_BAND = { low: 1 / 1.3, expected: 1, high: 1.3 } as const;
+export const CALIBRATED_BAND = { low: 1 / 1.3, expected: 1, high: 1.3 } as const;
 
 /** Seconds that a number of tokens takes at these rates; the fast rate is the low end. */
 export const durationOf = (tokens: number, rates: Range<number>): Range<Seconds> => ({

@@ -1,17 +1,22 @@
 import { adapterParameters, linearParameters, type Architecture } from "../catalog/architecture.ts";
 import type { RunFile } from "../spec/run-file.ts";
+import { seconds, type Range, type Seconds } from "./units.ts";
 
-/** Seconds; a range, since no single number would be true. */
-export interface Duration {
-  low: number;
-  expected: number;
-  high: number;
-}
+/** A range, since no single number would be true. */
+export type Duration = Range<Seconds>;
 
 /** Where the speed comes from, best first. */
 export type Speed =
-  /** `train`: what that run's settings were; its speed is carried over to others by their FLOPs. */
-  | { source: "last run"; tokensPerSecond: number; train: RunFile["train"] | null }
+  /**
+   * `train`: what that run's settings were, `architecture`: of its base, where it is another one of the
+   * family; its speed is carried over to others by their FLOPs.
+   */
+  | {
+      source: "last run";
+      tokensPerSecond: number;
+      train: RunFile["train"] | null;
+      architecture?: Architecture;
+    }
   | { source: "probe"; flopsPerSecond: number };
 
 /**
@@ -52,7 +57,7 @@ export function expectedSpeed(
   const flops = flopsPerToken(a, train, rowTokens);
   if (speed.source === "probe") return speed.flopsPerSecond / flops;
   if (speed.train === null) return speed.tokensPerSecond;
-  return (speed.tokensPerSecond * flopsPerToken(a, speed.train, rowTokens)) / flops;
+  return (speed.tokensPerSecond * flopsPerToken(speed.architecture ?? a, speed.train, rowTokens)) / flops;
 }
 
 /** Time of training and evaluation; the band is wider where the speed is only probed. */
@@ -64,11 +69,11 @@ export function expectedTime(
 ): Duration {
   const tokensPerSecond = expectedSpeed(architecture, train, work.rowTokens, speed);
   // Evaluation runs forward only, over base and tuned: 2 × ⅓ of the work of a trained token.
-  const seconds = (work.trainTokens * train.epochs + (work.testTokens * 2) / 3) / tokensPerSecond;
+  const working = (work.trainTokens * train.epochs + (work.testTokens * 2) / 3) / tokensPerSecond;
   const band = speed.source === "probe" ? 2 : 1.3;
   return {
-    low: START_SECONDS + seconds / band,
-    expected: START_SECONDS + seconds,
-    high: START_SECONDS + seconds * band,
+    low: seconds(START_SECONDS + working / band),
+    expected: seconds(START_SECONDS + working),
+    high: seconds(START_SECONDS + working * band),
   };
 }

@@ -24,3 +24,8 @@ export interface Range<Unit extends number> {
   expected: Unit;
   high: Unit;
 }
+
+/** A range whose ends are made alike. */
+export function mapRange<Unit extends number>(of: (end: keyof Range<number>) => Unit): Range<Unit> {
+  return { low: of("low"), expected: of("expected"), high: of("high") };
+}

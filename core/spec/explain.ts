@@ -1,8 +1,7 @@
 import leven from "leven";
 import { z } from "zod";
-import { fineTuneSchema } from "./fine-tune.ts";
 
-/** What is wrong at a place of a model file, in a person's words. */
+/** What is wrong at a place of a YAML file, in a person's words. */
 export interface Explained {
   path: string[];
   message: string;
@@ -17,15 +16,15 @@ const FORMS: Record<string, string> = {
   "data.source": "{file: path}, {package: name, file: path}, or a list of these",
 };
 
-/** One zod issue → one or more problems. `value` is the whole document. */
-export function explain(issue: Issue, value: unknown): Explained[] {
+/** One zod issue of `schema` → one or more problems. `value` is the whole document. */
+export function explain(issue: Issue, value: unknown, schema: z.ZodType): Explained[] {
   const path = issue.path.map(String);
   const set = valueAt(value, path);
   switch (issue.code) {
     case "unrecognized_keys":
-      return issue.keys.map((key) => unknownKey(path, key));
+      return issue.keys.map((key) => unknownKey(path, key, schema));
     case "invalid_union":
-      return explainUnion(issue, value, path);
+      return explainUnion(issue, value, schema);
     case "invalid_type":
       if (set === undefined) return [{ path, message: "is missing" }];
       return [
@@ -87,7 +86,8 @@ function withShown(path: string[], message: string, set: unknown, hint?: string)
 }
 
 /** Of the forms that are allowed, the one that is meant is the one with the fewest faults. */
-function explainUnion(issue: z.core.$ZodIssueInvalidUnion, value: unknown, path: string[]): Explained[] {
+function explainUnion(issue: z.core.$ZodIssueInvalidUnion, value: unknown, schema: z.ZodType): Explained[] {
+  const path = issue.path.map(String);
   const set = valueAt(value, path);
   if (set === undefined) return [{ path, message: "is missing" }];
   const [meant] = formsOf(issue)
@@ -97,7 +97,7 @@ function explainUnion(issue: z.core.$ZodIssueInvalidUnion, value: unknown, path:
     const forms = FORMS[path.filter((key) => !/^\d+$/.test(key)).join(".")];
     return [withShown(path, "has none of the allowed forms", set, forms && `write ${forms}`)];
   }
-  return meant.flatMap((fault) => explain({ ...fault, path: [...issue.path, ...fault.path] }, value));
+  return meant.flatMap((fault) => explain({ ...fault, path: [...issue.path, ...fault.path] }, value, schema));
 }
 
 /** Keys that do not belong there or are not there say more about what is meant than a wrong value does. */
@@ -117,10 +117,10 @@ function formsOf(issue: z.core.$ZodIssueInvalidUnion): Issue[][] {
   });
 }
 
-function unknownKey(path: string[], key: string): Explained {
-  const known = keysAt(path);
+function unknownKey(path: string[], key: string, schema: z.ZodType): Explained {
+  const known = keysAt(path, schema);
   const near = nearest(key, known);
-  const home = sectionsWith(key).find((section) => section !== path.join("."));
+  const home = sectionsWith(key, schema).find((section) => section !== path.join("."));
   const hint =
     home !== undefined
       ? `${key} belongs under ${home}`
@@ -152,20 +152,31 @@ export function valueAt(value: unknown, path: string[]): unknown {
 interface SchemaNode {
   properties?: Record<string, SchemaNode>;
   items?: SchemaNode;
+  additionalProperties?: SchemaNode | boolean;
   anyOf?: SchemaNode[];
 }
 
-let schemaRoot: SchemaNode | undefined;
-const root = () => (schemaRoot ??= z.toJSONSchema(fineTuneSchema, { io: "input" }) as SchemaNode);
+const roots = new WeakMap<z.ZodType, SchemaNode>();
+function rootOf(schema: z.ZodType): SchemaNode {
+  const root = roots.get(schema) ?? (z.toJSONSchema(schema, { io: "input" }) as SchemaNode);
+  roots.set(schema, root);
+  return root;
+}
+/** What stands under a key: in a list, in a block of known keys, or in one whose keys are names. */
+function below(node: SchemaNode, key: string): SchemaNode | undefined {
+  if (/^\d+$/.test(key) && node.items !== undefined) return node.items;
+  const named = typeof node.additionalProperties === "object" ? node.additionalProperties : undefined;
+  return node.properties?.[key] ?? named;
+}
 const alternatives = (node: SchemaNode): SchemaNode[] => node.anyOf?.flatMap(alternatives) ?? [node];
 
 /** Keys that the schema knows under a path. */
-function keysAt(path: string[]): string[] {
-  let nodes = alternatives(root());
+function keysAt(path: string[], schema: z.ZodType): string[] {
+  let nodes = alternatives(rootOf(schema));
   for (const key of path)
     nodes = nodes
       .flatMap((node) => {
-        const next = /^\d+$/.test(key) ? node.items : node.properties?.[key];
+        const next = below(node, key);
         return next === undefined ? [] : [next];
       })
       .flatMap(alternatives);
@@ -173,6 +184,6 @@ function keysAt(path: string[]): string[] {
 }
 
 /** Top-level sections that have a key of this name. */
-function sectionsWith(key: string): string[] {
-  return keysAt([]).filter((section) => keysAt([section]).includes(key));
+function sectionsWith(key: string, schema: z.ZodType): string[] {
+  return keysAt([], schema).filter((section) => keysAt([section], schema).includes(key));
 }

@@ -5,12 +5,22 @@ import { describe, expect, it } from "vitest";
 import { describePlan } from "../../core/plan/describe.ts";
 import { flopsPerToken } from "../../core/plan/time.ts";
 import type { StackPlan } from "../../core/plan/plan.ts";
-import { accuracyOf } from "../../loading/workspace.ts";
-import { exampleArchitecture, examplePlan } from "./example.ts";
+import { bytes, seconds } from "../../core/plan/units.ts";
+import { accuracyOf, finishedTrainings } from "../../loading/workspace.ts";
+import fc from "fast-check";
+import { modelFamily } from "../../core/catalog/family.ts";
+import { GPUS } from "../../core/catalog/gpus.ts";
+import { gpuMeasurement, type GpuStepTaken } from "../../core/plan/gpu-calibration.ts";
+import { gpuMemory } from "../../core/plan/gpu-memory.ts";
+import { jobOptions } from "../../core/plan/job-options.ts";
+import { INSTANCES } from "../../core/catalog/instances.ts";
+import { tokensPerSecond } from "../../core/plan/throughput.ts";
+import { exampleArchitecture, exampleFacts, examplePlan } from "./example.ts";
+import { llamaJob } from "./example-jobs.ts";
 
 const off = {
-  planned: { peakBytes: 2e9, tokensPerSecond: 200 },
-  measured: { peakBytes: 2.2e9, tokensPerSecond: 160 },
+  planned: { peakBytes: bytes(2e9), tokensPerSecond: 200, seconds: seconds(100) },
+  measured: { peakBytes: bytes(2.2e9), tokensPerSecond: 160, seconds: seconds(125) },
 };
 
 describe("what a training took", () => {
@@ -37,23 +47,193 @@ describe("what a training took", () => {
 
   it("is told beside what was planned, for a finished run", () => {
     const fineTune = examplePlan({}, { runState: () => "reused", accuracyOf: () => off });
-    const stack = { target: "local", workspace: "/w", fineTunes: [fineTune] } as unknown as StackPlan;
+    const serving = { servers: [], unserved: [] };
+    const stack = {
+      target: "local",
+      workspace: "/w",
+      fineTunes: [fineTune],
+      serving,
+    } as unknown as StackPlan;
     expect(describePlan(stack)).toContain(
-      "triage: memory planned 2.00 GB, measured 2.20 GB (-9 %); speed planned 200, measured 160 tokens/s (+25 %)",
+      "triage: memory planned 2.00 GB, measured 2.20 GB (-9 %); speed planned 200, measured 160 tokens/s (+25 %); training planned 1.7 min, measured 2.1 min (-20 %)",
     );
     expect(examplePlan({}, { accuracyOf: () => off }).accuracy).toBeNull();
   });
 
-  it("is not known of a run that has no prediction, or is not finished", () => {
+  it("keeps the hours that were planned, from tokens and epochs", () => {
+    const { prediction } = examplePlan({ train: { epochs: 2 } });
+    // 70 % of 90,000 tokens, twice, at 200 tokens a second.
+    expect(prediction!.seconds).toBeCloseTo((0.7 * 90_000 * 2) / 200);
+    expect(prediction).toMatchObject({ architecture: exampleArchitecture, on: null });
+  });
+});
+
+describe("a workspace", () => {
+  const workspaceOf = (runs: { id: string; base: string; prediction?: object; training?: object }[]) => {
     const workspace = fs.mkdtempSync(path.join(os.tmpdir(), "tuneform-"));
-    const write = (file: string, value: object) => {
-      fs.mkdirSync(path.join(workspace, "runs/a"), { recursive: true });
-      fs.writeFileSync(path.join(workspace, "runs/a", file), JSON.stringify(value));
-    };
-    expect(accuracyOf(workspace, "a")).toBeNull();
-    write("training.json", { ...off.measured, steps: 3 });
-    expect(accuracyOf(workspace, "a")).toBeNull();
-    write("prediction.json", off.planned);
-    expect(accuracyOf(workspace, "a")).toEqual(off);
+    const { train } = examplePlan().run;
+    for (const [at, { id, base, prediction, training }] of runs.entries()) {
+      const folder = path.join(workspace, "runs", id);
+      fs.mkdirSync(folder, { recursive: true });
+      const write = (file: string, value: object) => {
+        fs.writeFileSync(path.join(folder, file), JSON.stringify(value));
+        fs.utimesSync(path.join(folder, file), at + 1, at + 1);
+      };
+      write("run.json", { base: { id: base }, train });
+      if (prediction !== undefined) write("prediction.json", prediction);
+      if (training !== undefined) write("training.json", training);
+    }
+    return workspace;
+  };
+  const here = { ...off.planned, architecture: exampleArchitecture, on: null };
+
+  it("knows nothing of a run that has no prediction, or is not finished", () => {
+    const base = "smollm2-135m";
+    const training = { ...off.measured, steps: 3 };
+    const workspace = workspaceOf([
+      { id: "unplanned", base, training },
+      { id: "unfinished", base, prediction: here },
+      { id: "whole", base, prediction: here, training },
+    ]);
+    expect(["nowhere", "unplanned", "unfinished"].map((id) => accuracyOf(workspace, id))).toEqual([
+      null,
+      null,
+      null,
+    ]);
+    expect(accuracyOf(workspace, "whole")).toEqual(off);
+  });
+
+  it("reads what earlier versions kept, which had no seconds", () => {
+    const { seconds: _seconds, ...prediction } = off.planned;
+    const workspace = workspaceOf([{ id: "a", base: "smollm2-135m", prediction, training: off.measured }]);
+    expect(accuracyOf(workspace, "a")!.planned).toEqual({ ...off.planned, seconds: null });
+  });
+
+  it("lets a run of the same family speak for another size, by the FLOPs of both", () => {
+    const workspace = workspaceOf([
+      { id: "small", base: "smollm2-135m", prediction: here, training: off.measured },
+    ]);
+    const last = finishedTrainings(workspace).lastOf("smollm2-360m")!;
+    expect(last.accuracy).toEqual(off);
+    const larger = { ...exampleArchitecture, layers: 2 * exampleArchitecture.layers };
+    const { base } = exampleFacts;
+    const plan = examplePlan({}, { base: { ...base, architecture: larger }, speed: last.speed });
+    const ratio =
+      flopsPerToken(exampleArchitecture, examplePlan().run.train, 90) /
+      flopsPerToken(larger, plan.run.train, 90);
+    expect(ratio).toBeLessThan(0.6);
+    expect(plan.prediction!.tokensPerSecond).toBeCloseTo(160 * ratio);
+    expect(finishedTrainings(workspace).lastOf("llama-3.1-8b")).toBeNull();
+  });
+
+  it("prefers the same base to a newer run of its family", () => {
+    const workspace = workspaceOf([
+      { id: "same", base: "smollm2-360m", prediction: here, training: off.measured },
+      {
+        id: "newer",
+        base: "smollm2-135m",
+        prediction: here,
+        training: { ...off.measured, tokensPerSecond: 1 },
+      },
+    ]);
+    expect(finishedTrainings(workspace).lastOf("smollm2-360m")!.speed).toMatchObject({
+      tokensPerSecond: 160,
+    });
+  });
+
+  it("keeps GPUs apart from this machine and from each other", () => {
+    const prediction = { ...off.planned, architecture: llamaJob.architecture, on: step };
+    const workspace = workspaceOf([{ id: "a", base: "llama-3.1-8b", prediction, training: off.measured }]);
+    const { lastOf, measuredOn } = finishedTrainings(workspace);
+    expect(lastOf("llama-3.1-8b")).toBeNull();
+    expect(measuredOn("llama-3.1-70b", "l4")).toMatchObject({ peakRatio: 1.1 });
+    expect(measuredOn("llama-3.1-8b", "h100-80gb")).toBeNull();
+    expect(measuredOn("qwen-2.5-7b", "l4")).toBeNull();
+  });
+});
+
+const step: GpuStepTaken = {
+  gpu: "l4",
+  gpus: 1,
+  train: {
+    method: "qlora",
+    doubleQuant: true,
+    rank: 16,
+    targets: "all-linear",
+    lastLayers: null,
+    dropout: 0,
+    maxLength: 300,
+    microBatch: 4,
+    checkpointing: "full",
+    loss: "naive",
+    headShare: 0.1,
+    adapterBytes: 16,
+  },
+};
+
+describe("what a training took on a GPU", () => {
+  const a = llamaJob.architecture;
+  const planned = {
+    peakBytes: gpuMemory(a, step.train).peakBytes,
+    tokensPerSecond: tokensPerSecond(a, step.train, GPUS.l4).expected,
+    seconds: null,
+  };
+
+  it("moves the predicted speed and memory to the measurement, and never beyond it", () => {
+    const factor = fc.double({ min: 0.05, max: 4, noNaN: true });
+    fc.assert(
+      fc.property(factor, factor, fc.constantFrom(1, 2, 4, 8), (speed, memory, gpus) => {
+        const speedUp = gpus === 1 ? 1 : gpus * 0.9;
+        const measured = {
+          peakBytes: bytes(planned.peakBytes * memory),
+          tokensPerSecond: planned.tokensPerSecond * speed * speedUp,
+          seconds: null,
+        };
+        const { utilisation, peakRatio } = gpuMeasurement(a, { ...step, gpus }, planned, measured);
+        const after = tokensPerSecond(a, step.train, GPUS.l4, utilisation).expected * speedUp;
+        const before = planned.tokensPerSecond * speedUp;
+        const [low, high] = [before, measured.tokensPerSecond].sort((x, y) => x - y);
+        expect(after).toBeGreaterThanOrEqual(low! * (1 - 1e-6));
+        expect(after).toBeLessThanOrEqual(high! * (1 + 1e-6));
+        // Utilisations from 1 % to 100 % can be told; what lies between is met.
+        if (speed > 0.1 && speed < 1.5) expect(after).toBeCloseTo(measured.tokensPerSecond, 2);
+        expect(peakRatio).toBeCloseTo(memory);
+      }),
+    );
+  });
+
+  it("corrects time, cost and fit of the next plan on that GPU, and of no other", () => {
+    const limits = { maxUsd: null, maxHours: null };
+    const plain = jobOptions(llamaJob, INSTANCES, limits).options;
+    const after = jobOptions(llamaJob, INSTANCES, limits, (gpu) =>
+      gpu === "l4" ? { utilisation: 0.1, peakRatio: 1.2 } : null,
+    ).options;
+    const on = (options: typeof plain, type: string) =>
+      options.find(
+        ({ instance, method, purchase }) =>
+          instance === type && method === "qlora" && purchase === "on-demand",
+      )!;
+    expect(on(after, "g6.xlarge").parts.training.expected).toBeGreaterThan(
+      2 * on(plain, "g6.xlarge").parts.training.expected,
+    );
+    expect(on(after, "g6.xlarge").peakBytes).toBeLessThanOrEqual(GPUS.l4.memoryBytes * 0.95);
+    expect(on(after, "g5.xlarge")).toEqual(on(plain, "g5.xlarge"));
+    const { low, high } = on(after, "g6.xlarge").parts.training;
+    expect(high / low).toBeLessThan(
+      on(plain, "g6.xlarge").parts.training.high / on(plain, "g6.xlarge").parts.training.low,
+    );
+  });
+});
+
+describe("a model family", () => {
+  it.each([
+    ["smollm2-135m", "smollm2"],
+    ["llama-3.1-8b", "llama-3.1"],
+    ["mistral-7b-v0.3", "mistral-v0.3"],
+    ["Qwen/Qwen2.5-7B-Instruct", "qwen/qwen2.5-instruct"],
+    ["stabilityai/stablelm-2-1_6b-chat", "stabilityai/stablelm-2-chat"],
+    ["phi-3-mini", "phi-3-mini"],
+  ])("of %s is %s", (id, family) => {
+    expect(modelFamily(id)).toBe(family);
   });
 });

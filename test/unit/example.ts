@@ -40,6 +40,7 @@ export const exampleFacts: Facts = {
   instances: INSTANCES,
   speed: { source: "last run", tokensPerSecond: 200, train: null },
   lastAccuracy: null,
+  measuredOn: () => null,
   accuracyOf: () => null,
   runState: () => "new",
   verdictOf: () => null,

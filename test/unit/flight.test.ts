@@ -1,16 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Architecture } from "../../core/catalog/architecture.ts";
-import { BASE_MODELS, type BaseModel } from "../../core/catalog/base-models.ts";
+import { BASE_MODELS, CATALOG, type BaseModel } from "../../core/catalog/base-models.ts";
 import { GPUS, type GpuId } from "../../core/catalog/gpus.ts";
 import { INSTANCES } from "../../core/catalog/instances.ts";
 import { compareBases } from "../../core/plan/compare-bases.ts";
 import { estimate } from "../../core/plan/estimate.ts";
 import { gpuMemory, type GpuTraining } from "../../core/plan/gpu-memory.ts";
-import { jobCost } from "../../core/plan/job-cost.ts";
-import { jobOptions, type Job } from "../../core/plan/job-options.ts";
 import { stepWork, tokensPerSecond } from "../../core/plan/throughput.ts";
-import { bytes, dollars, HOUR, seconds, type Bytes, type Seconds } from "../../core/plan/units.ts";
+import { bytes, dollars, seconds, type Bytes, type Seconds } from "../../core/plan/units.ts";
 import { exampleFacts, exampleSpec } from "./example.ts";
 
 const architectures = Object.values<BaseModel>(BASE_MODELS).map(({ architecture }) => architecture);
@@ -32,24 +30,6 @@ const trainings = fc.record({
 } satisfies { [Key in keyof GpuTraining]: fc.Arbitrary<GpuTraining[Key]> });
 
 const anyArchitecture = fc.constantFrom(...architectures);
-
-const jobs = fc.record({
-  architecture: anyArchitecture,
-  method: fc.constantFrom("auto", "lora", "qlora"),
-  rank: fc.constantFrom(4, 16, 64),
-  targets: fc.constantFrom("all-linear", "attention"),
-  lastLayers: fc.constant(null),
-  dropout: fc.constantFrom(0, 0.05),
-  effectiveBatch: fc.constantFrom(1, 4, 12, 16, 64),
-  trainTokens: fc.integer({ min: 1000, max: 100_000_000 }),
-  epochs: fc.integer({ min: 1, max: 5 }),
-  rowTokens: fc.integer({ min: 16, max: 500 }),
-  longestRowTokens: fc.integer({ min: 500, max: 4096 }),
-  longestAnswerTokens: fc.integer({ min: 1, max: 400 }),
-  testRows: fc.integer({ min: 20, max: 5000 }),
-  testTokens: fc.integer({ min: 1000, max: 1_000_000 }),
-  newTokens: fc.integer({ min: 1, max: 256 }),
-} satisfies { [Key in keyof Job]: fc.Arbitrary<Job[Key]> });
 
 describe("memory of a training step on a GPU", () => {
   it.each(["rank", "maxLength", "microBatch"] as const)("never falls when %s grows", (field) => {
@@ -149,116 +129,9 @@ describe("speed", () => {
   });
 });
 
-describe("options of a job", () => {
-  const noLimits = { maxUsd: null, maxHours: null };
-
-  it("never exceed the memory of their GPU, keep the effective batch, and come cheapest first", () => {
-    fc.assert(
-      fc.property(jobs, (job) => {
-        const { options } = jobOptions(job, INSTANCES, noLimits);
-        for (const [index, option] of options.entries()) {
-          const gpu = GPUS[option.gpu as GpuId];
-          expect(option.peakBytes).toBeLessThan(gpu.memoryBytes);
-          expect(gpu.bf16).toBe(true);
-          expect(option.microBatch * option.gradientAccumulation * option.gpus).toBe(job.effectiveBatch);
-          expect(option.duration.low).toBeLessThanOrEqual(option.duration.high);
-          if (job.method !== "auto") expect(option.method).toBe(job.method);
-          if (index > 0)
-            expect(option.cost.expected).toBeGreaterThanOrEqual(options[index - 1]!.cost.expected);
-        }
-      }),
-      { numRuns: 40 },
-    );
-  });
-
-  it("keep within hard limits, and more money never makes the chosen one slower", () => {
-    fc.assert(
-      fc.property(jobs, fc.double({ min: 0.01, max: 500, noNaN: true }), (job, maxUsd) => {
-        const small = jobOptions(job, INSTANCES, { maxUsd, maxHours: 24 });
-        const large = jobOptions(job, INSTANCES, { maxUsd: maxUsd * 2, maxHours: 24 });
-        for (const { cost, duration } of small.options) {
-          expect(cost.expected).toBeLessThanOrEqual(maxUsd);
-          expect(duration.expected).toBeLessThanOrEqual(24 * HOUR);
-        }
-        const [before, after] = [small.options[0], large.options[0]];
-        if (before !== undefined)
-          expect(after?.duration.expected).toBeLessThanOrEqual(before.duration.expected);
-      }),
-      { numRuns: 40 },
-    );
-  });
-
-  it("take 16-bit weights where they fit and 4-bit ones where only these do", () => {
-    const job = { ...llamaJob, architecture: llama };
-    const methods = Object.fromEntries(
-      jobOptions(job, INSTANCES, noLimits).options.map(({ gpu, method }) => [gpu, method]),
-    );
-    expect(methods).toMatchObject({ "l4-half": "qlora", l40s: "lora", "h100-80gb": "lora" });
-  });
-
-  it("of several GPUs train the rows together and are faster than one", () => {
-    const long = { ...llamaJob, architecture: llama, trainTokens: 50e6 };
-    const { options } = jobOptions(long, INSTANCES, noLimits);
-    const duration = (type: string) =>
-      options.find(({ instance, purchase }) => instance === type && purchase === "on-demand")!;
-    expect(duration("g6e.12xlarge").gpus).toBe(4);
-    expect(duration("g6e.12xlarge").duration.expected).toBeLessThan(
-      duration("g6e.xlarge").duration.expected / 3,
-    );
-  });
-});
-
-const llamaJob: Job = {
-  architecture: llama,
-  method: "auto",
-  rank: 16,
-  targets: "all-linear",
-  lastLayers: null,
-  dropout: 0,
-  effectiveBatch: 16,
-  trainTokens: 500_000,
-  epochs: 3,
-  rowTokens: 300,
-  longestRowTokens: 1024,
-  longestAnswerTokens: 100,
-  testRows: 200,
-  testTokens: 60_000,
-  newTokens: 100,
-};
-
-describe("cost of a job", () => {
-  const instance = INSTANCES.find(({ type }) => type === "g6.xlarge")!;
-  const job = (hours: number) => {
-    const work = { low: seconds(hours * HOUR), expected: seconds(hours * HOUR), high: seconds(hours * HOUR) };
-    const startUp = { low: seconds(600), expected: seconds(600), high: seconds(600) };
-    return { work, startUp, checkpointBytes: bytes(0.5e9), diskBytes: bytes(100e9) };
-  };
-
-  it("on demand is the price of hours, start, idle minutes and disk", () => {
-    const { cost } = jobCost(instance, "on-demand", job(10))!;
-    expect(cost.expected / 0.805).toBeGreaterThan(10 + 20 / 60);
-    expect(cost.expected / 0.805).toBeLessThan(10.8);
-  });
-
-  it("on spot is less, takes longer, and counts what evictions lose", () => {
-    const onDemand = jobCost(instance, "on-demand", job(20))!;
-    const spot = jobCost(instance, "spot", job(20))!;
-    expect(spot.cost.expected).toBeLessThan(onDemand.cost.expected);
-    expect(spot.duration.expected).toBeGreaterThan(onDemand.duration.expected);
-    expect(spot.evictions).toBeCloseTo(3, 0);
-    expect(spot.checkpointEvery).toBeLessThan(HOUR);
-  });
-
-  it("is not there for what cannot be bought", () => {
-    const block = INSTANCES.find(({ usdPerHour }) => usdPerHour === null)!;
-    expect(jobCost(block, "on-demand", job(1))).toBeNull();
-    expect(jobCost({ ...instance, spot: false }, "spot", job(1))).toBeNull();
-  });
-});
-
 describe("a comparison of bases", () => {
   it("plans every base of the catalog, cheapest first", () => {
-    const bases = compareBases(exampleSpec(), exampleFacts.data, INSTANCES);
+    const bases = compareBases(exampleSpec(), exampleFacts.data, INSTANCES, CATALOG);
     expect(bases.map(({ id }) => id).sort()).toEqual(Object.keys(BASE_MODELS).sort());
     const costs = bases.map(({ flight }) => flight.best?.cost.expected ?? Infinity);
     expect(costs).toEqual(costs.toSorted((a, b) => a - b));

@@ -9,7 +9,7 @@ import { parseStackConfig } from "../../core/spec/stack.ts";
 import { readBaseFolder } from "../../loading/base-folder.ts";
 import type { MachineFacts } from "../../loading/machine.ts";
 import { loadStackPlan } from "../../loading/stack-plan.ts";
-import { lastTrainings, runState } from "../../loading/workspace.ts";
+import { finishedTrainings, runState } from "../../loading/workspace.ts";
 import { good, replaced, rows } from "../bad-input-cases.ts";
 
 const machine: MachineFacts = { memoryBytes: 24e9, freeDiskBytes: 1e12, flopsPerSecond: () => 1e11 };
@@ -184,10 +184,9 @@ describe("the workspace", () => {
       fs.utimesSync(run(id, "training.json", { tokensPerSecond }), at, at);
     }
     write("workspace/runs/e/training.json", "{");
-    const trainings = lastTrainings(path.join(root, "workspace"));
-    expect([...trainings].map(([base, { speed }]) => [base, speed]).sort()).toEqual([
-      ["large", { source: "last run", tokensPerSecond: 7, train: null }],
-      ["small", { source: "last run", tokensPerSecond: 200, train: null }],
-    ]);
+    const { lastOf } = finishedTrainings(path.join(root, "workspace"));
+    expect(lastOf("large")!.speed).toEqual({ source: "last run", tokensPerSecond: 7, train: null });
+    expect(lastOf("small")!.speed).toEqual({ source: "last run", tokensPerSecond: 200, train: null });
+    expect(lastOf("other")).toBeNull();
   });
 });

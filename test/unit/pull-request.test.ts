@@ -5,8 +5,10 @@ import { describe, expect, it } from "vitest";
 import { COMMENT_LIMIT, cutToComment, MARKER } from "../../core/plan/comment.ts";
 import { comparePlans } from "../../core/plan/compare-plans.ts";
 import { code, text } from "../../core/plan/github-markdown.ts";
-import { planServers, type FineTunePlan, type StackPlan } from "../../core/plan/plan.ts";
+import type { FineTunePlan, StackPlan } from "../../core/plan/plan.ts";
 import { pullRequestComment } from "../../core/plan/pull-request.ts";
+import { planServers } from "../../core/plan/servers.ts";
+import { servingPlan } from "../../core/plan/serving-plan.ts";
 import { parseFineTune } from "../../core/spec/parse.ts";
 import { parseStackConfig } from "../../core/spec/stack.ts";
 import { exampleFacts, examplePlan as plan } from "./example.ts";
@@ -19,6 +21,10 @@ const stackPlan = (...fineTunes: FineTunePlan[]): StackPlan => ({
   parallelism: 1,
   fineTunes,
   servers: planServers(fineTunes, config, "/w"),
+  serving: servingPlan(
+    fineTunes.flatMap(({ served }) => served ?? []),
+    exampleFacts.instances,
+  ),
 });
 const comment = (before: StackPlan | null, after: StackPlan) =>
   pullRequestComment([{ stack: "dev", before, after }]);

@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from tuneform_trainer.errors import ExitCode
-from tuneform_trainer.workspace import write_json
+from tuneform_trainer.workspace import adapter_sha256, write_json
 
 
 def free_port() -> int:
@@ -69,11 +69,11 @@ class Served:
         write_json(folder / "server.json", server)
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self, *options: str) -> subprocess.Popen[bytes]:
         env = {**os.environ, "OMP_NUM_THREADS": "1", **({"TEST_SERVER_KEY": self.key} if self.key else {})}
         command = [sys.executable, "-m", "tuneform_trainer.cli", "serve", "--server"]
         self.process = subprocess.Popen(
-            [*command, str(self.folder / "server.json"), "--workspace", str(self.folder)], env=env
+            [*command, str(self.folder / "server.json"), "--workspace", str(self.folder), *options], env=env
         )
         return self.process
 
@@ -238,6 +238,20 @@ def test_an_alias_moves_under_load_without_a_failed_request(served: Served) -> N
     assert served.text("a-1") != served.text("a-2")  # the previous version stays for a rollback
 
 
+def test_a_promoted_run_answers_by_its_immutable_name_without_an_alias(served: Served) -> None:
+    model_id, run_id = "mail-00000000000a", "00000000000a"
+    assert served.chat(model_id).status_code == 404
+    adapter = make_adapter(served.base, served.folder / "runs" / run_id / "adapter", 9)
+    base = json.loads((served.folder / "server.json").read_text())["base"]
+    del base["weights"]["path"]  # the same weights may lie elsewhere
+    entry = {"adapterSha256": adapter_sha256(adapter), "contract": {"base": base}}
+    write_json(served.folder / "registry" / "mail" / "versions" / f"{run_id}.json", entry)
+    assert served.chat(model_id).json()["model"] == model_id
+    assert served.text(model_id) not in {served.text("tiny"), served.text("b")}
+    cards = {card["id"]: card for card in served.client.get("/v1/models").json()["data"]}
+    assert cards[model_id]["root"] == str(adapter) and cards[model_id]["parent"] == "tiny"
+
+
 def test_an_adapter_that_cannot_be_loaded_leaves_its_alias(served: Served) -> None:
     before = served.text("b")
     served.point("b", "b-broken", served.folder / "nowhere")
@@ -259,9 +273,11 @@ def test_a_key_is_asked_for_and_sigterm_ends_the_server(
     tmp_path: Path, tiny_models: Callable[[str], Path]
 ) -> None:
     server = Served(tmp_path, tiny_models("llama"), key="secret words")
-    process = server.start()
+    process = server.start("--state", str(tmp_path / "state"))
     try:
         server.wait()
+        assert json.loads((tmp_path / "state" / "pid.json").read_text())["pid"] == process.pid
+        assert not (tmp_path / "pid.json").exists()
         assert server.chat("tiny").status_code == 401
         server.client.headers["Authorization"] = "Bearer secret words"
         assert server.chat("tiny").status_code == 200

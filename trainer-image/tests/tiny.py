@@ -1,6 +1,6 @@
 """Tiny randomly initialised models, one of each family's architecture, for tests on any CPU.
 
-Also a script: `python tiny.py FOLDER [FAMILY]` writes one in Hugging Face layout.
+Also a script: `python tiny.py FOLDER [FAMILY [SETTING=NUMBER ...]]` writes one in Hugging Face layout.
 """
 
 from __future__ import annotations
@@ -55,8 +55,11 @@ def make_tokenizer(family: str) -> Any:
     return tokenizer
 
 
-def make_tiny(folder: Path, family: str = "llama", seed: int = 0) -> Path:
-    """Write a tiny model (about 60,000 parameters) of `family` into `folder`."""
+def make_tiny(folder: Path, family: str = "llama", seed: int = 0, **changes: int) -> Path:
+    """Write a tiny model (about 60,000 parameters) of `family` into `folder`.
+
+    `changes` replace numbers of its config: some servers have no kernel for heads this small.
+    """
     import torch
     import transformers
 
@@ -74,6 +77,7 @@ def make_tiny(folder: Path, family: str = "llama", seed: int = 0) -> Path:
         "bos_token_id": 1,
         "eos_token_id": 5,
         **extra,
+        **changes,
     }
     torch.manual_seed(seed)
     config = getattr(transformers, name)(**settings)
@@ -84,5 +88,6 @@ def make_tiny(folder: Path, family: str = "llama", seed: int = 0) -> Path:
 
 
 if __name__ == "__main__":
-    make_tiny(Path(sys.argv[1]), *sys.argv[2:3])
+    numbers = {name: int(number) for name, _, number in (each.partition("=") for each in sys.argv[3:])}
+    make_tiny(Path(sys.argv[1]), *sys.argv[2:3], **numbers)
     print(sys.argv[1])

@@ -1,4 +1,7 @@
-"""`tuneform-trainer stage | prepare | train | evaluate | publish | run | serve`: heavy imports come late."""
+"""`tuneform-trainer stage | prepare | train | evaluate | publish | run | serve | gateway`.
+
+Heavy imports come late.
+"""
 
 from __future__ import annotations
 
@@ -109,6 +112,9 @@ def serve(
     server: Annotated[Path | None, typer.Option(help="server.json: many adapters")] = None,
     run: Annotated[Path | None, typer.Option(help="run.json: this run's adapter only")] = None,
     port: Annotated[int, typer.Option(help="with --run")] = 8000,
+    state: Annotated[
+        Path | None, typer.Option(help="with --server: for its pid and status; default: beside aliases.json")
+    ] = None,
 ) -> None:
     """Serve the base and its adapters, following vLLM's HTTP contract."""
     from tuneform_trainer.serve import serve_run, serve_server
@@ -116,9 +122,24 @@ def serve(
     if (server is None) == (run is None):
         raise StageError(ExitCode.USAGE, "serve needs either --server or --run")
     if server is not None:
-        serve_server(load_server(server), Workspace(workspace.absolute()))
+        serve_server(load_server(server), Workspace(workspace.absolute()), state)
     elif run is not None:
         serve_run(load_run(run), Workspace(workspace.absolute()), port)
+
+
+@app.command()
+def gateway(
+    aliases: Annotated[Path, typer.Option(help="aliases.json; followed while it changes")],
+    port: Annotated[int, typer.Option()] = 8080,
+    host: Annotated[str, typer.Option()] = "0.0.0.0",
+    keys: Annotated[
+        Path | None, typer.Option(help="folder whose files each hold an accepted API key; default: no keys")
+    ] = None,
+) -> None:
+    """Route requests for aliases to the servers of their models; refuse everything else."""
+    from tuneform_trainer.gateway.serve import serve_gateway
+
+    serve_gateway(aliases, host, port, keys)
 
 
 def _stop_with_parent() -> None:

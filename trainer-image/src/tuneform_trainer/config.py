@@ -214,7 +214,8 @@ class Aliases(Frozen):
     aliases: dict[str, Alias]
 
 
-def _load(kind: type[BaseModel], path: Path) -> Any:
+def load_document(kind: type[BaseModel], path: Path) -> Any:
+    """Read a JSON file as `kind`. Raises StageError(USAGE) naming every bad field."""
     try:
         return kind.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -228,17 +229,17 @@ def _load(kind: type[BaseModel], path: Path) -> Any:
 
 def load_run(path: Path) -> Run:
     """Read and validate a run.json. Raises StageError(USAGE) naming every bad field."""
-    run: Run = _load(Run, path)
+    run: Run = load_document(Run, path)
     return run
 
 
 def load_server(path: Path) -> Server:
     """Read and validate a server.json."""
-    server: Server = _load(Server, path)
+    server: Server = load_document(Server, path)
     return server
 
 
 def load_aliases(path: Path) -> Aliases:
     """Read and validate an aliases.json."""
-    aliases: Aliases = _load(Aliases, path)
+    aliases: Aliases = load_document(Aliases, path)
     return aliases

@@ -16,9 +16,11 @@ from tuneform_trainer.workspace import Workspace, write_json
 GRACE_SECONDS = 10  # for requests in flight after SIGTERM
 
 
-def serve_server(server: Server, workspace: Workspace) -> None:
-    """Serve until SIGTERM. Raises StageError(PORT_IN_USE) before anything is loaded."""
-    listener = _bind(server.host, server.port)
+def serve_server(server: Server, workspace: Workspace, state: Path | None = None) -> None:
+    """Serve until SIGTERM. `state`: where to put pid.json and aliases.status.json, by default beside
+    aliases.json. Raises StageError(PORT_IN_USE) before anything is loaded.
+    """
+    listener = bind(server.host, server.port)
     progress.stage("serve", "start", server.base.id)
     import uvicorn
 
@@ -34,11 +36,12 @@ def serve_server(server: Server, workspace: Workspace) -> None:
     tokenizer = load_tokenizer(server.base)
     engine = Engine(model, tokenizer, server.max_batch_rows)
     engine.start()
-    models = Models(server, engine)
+    state = state or Path(server.aliases_file).parent
+    models = Models(server, workspace, engine, state)
     models.refresh()
     models.watch()
     api = Api(engine, models, tokenizer)
-    _write_pid(server)
+    _write_pid(server, state)
     progress.log(f"listening on http://{server.host}:{server.port}/v1")
     config = uvicorn.Config(
         api.app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
@@ -69,7 +72,7 @@ def serve_run(run: Run, workspace: Workspace, port: int) -> None:
     serve_server(server, workspace)
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
     """Take the port at once: two servers must not both load a model and then quarrel."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -83,7 +86,7 @@ def _bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _write_pid(server: Server) -> None:
+def _write_pid(server: Server, state: Path) -> None:
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     facts = {"pid": os.getpid(), "port": server.port, "base": server.base.id, "startedAt": now}
-    write_json(Path(server.aliases_file).with_name("pid.json"), {"schemaVersion": 1, **facts})
+    write_json(state / "pid.json", {"schemaVersion": 1, **facts})

@@ -129,20 +129,21 @@ class Api:
 
         @self.app.post("/v1/chat/completions")
         async def chat(body: ChatRequest, request: Request) -> Response:
-            target = self._target(body)
+            target = await self._target(body)
             prompt = self._render([message.plain() for message in body.messages])
             return await self._answer(CHAT, body, target, [prompt], request)
 
         @self.app.post("/v1/completions")
         async def complete(body: CompletionRequest, request: Request) -> Response:
-            target = self._target(body)
+            target = await self._target(body)
             if body.echo:
                 raise bad_request("echo is not supported by this server", "echo")
             return await self._answer(TEXT, body, target, self._prompts(body), request)
 
-    def _target(self, body: Common) -> Target:
+    async def _target(self, body: Common) -> Target:
+        """From here to the submission nothing awaits: an adapter is not unloaded in between."""
         body.refuse_unsupported()
-        return self.models.resolve(body.model)
+        return await self.models.resolve(body.model)
 
     def _render(self, messages: list[dict[str, str]]) -> list[int]:
         try:

@@ -60,6 +60,7 @@ class Engine:
         self.tasks: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue()
         self.running = 0
         self.loaded: set[str] = set()
+        self._submitted: list[Job] = []
         self._wake = threading.Event()
         self._ending = False
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
@@ -78,7 +79,12 @@ class Engine:
             self.waiting.put_nowait(job)
         except queue.Full:
             raise ApiError(503, "ServiceUnavailableError", "too many requests are waiting") from None
+        self._submitted = [known for known in self._submitted if known.finish is None] + [job]
         self._wake.set()
+
+    def adapters_in_use(self) -> set[str]:
+        """Of requests that wait or are being answered. To be called from where `submit` is."""
+        return {job.adapter for job in self._submitted if job.finish is None}
 
     def load(self, name: str, folder: Path) -> Future[None]:
         """Load an adapter between two tokens; requests go on meanwhile."""
@@ -155,12 +161,15 @@ class Engine:
         jobs: list[Job] = []
         while len(jobs) < self.max_rows and not self.waiting.empty():
             job = self.waiting.get()
-            if not job.cancelled:
+            if job.cancelled:
+                job.finish = "abort"
+            else:
                 jobs.append(job)
         return jobs
 
     def _forward(self, jobs: list[Job], **inputs: Any) -> Any:
-        names = [job.adapter for job in jobs]
+        # What has finished may be unloaded while the rest of its group goes on.
+        names = [job.adapter if job.finish is None else BASE for job in jobs]
         mixed = {"adapter_names": names} if self.loaded else {}
         return self.model(**inputs, **mixed, use_cache=True, logits_to_keep=1)
 

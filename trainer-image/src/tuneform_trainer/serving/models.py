@@ -11,8 +11,9 @@ from typing import Any
 from tuneform_trainer.config import Alias, Server, load_aliases
 from tuneform_trainer.errors import StageError
 from tuneform_trainer.serving.engine import BASE, Engine
+from tuneform_trainer.serving.on_demand import OnDemand
 from tuneform_trainer.serving.requests import ApiError
-from tuneform_trainer.workspace import write_json
+from tuneform_trainer.workspace import Workspace, write_json
 
 POLL_SECONDS = 0.2
 
@@ -27,25 +28,38 @@ class Target:
 
 class Models:
     """Follows aliases.json. A new adapter is loaded whole before its alias moves; the previous one of
-    each alias stays loaded, so that requests in flight finish and a rollback is instant."""
+    each alias stays loaded, so that requests in flight finish and a rollback is instant. Immutable names
+    of promoted runs are answered without an alias (on_demand.py).
 
-    def __init__(self, server: Server, engine: Engine) -> None:
-        self.server, self.engine = server, engine
+    `state` is where it tells what it has loaded: the file's own folder cannot be written where it is a
+    mounted ConfigMap.
+    """
+
+    def __init__(self, server: Server, workspace: Workspace, engine: Engine, state: Path) -> None:
+        self.server, self.engine, self.state = server, engine, state
         self.file = Path(server.aliases_file)
+        self.on_demand = OnDemand(workspace, server.base, engine)
         self.aliases: dict[str, Alias] = {}
         self.previous: dict[str, Alias] = {}
         self.errors: dict[str, str] = {}
         self.created = int(time.time())
         self._seen: object = None
 
-    def resolve(self, name: str) -> Target:
-        """Raises ApiError(404) as vLLM does."""
+    async def resolve(self, name: str) -> Target:
+        """Raises ApiError(404) as vLLM does, ApiError(400) for an adapter that cannot be loaded."""
         if name == self.server.base.id:
             return Target(name, BASE)
         if name in self.aliases:
             model_id = self.aliases[name].model_id
             return Target(model_id, model_id)
         if name in self._immutable():
+            return Target(name, name)
+        try:
+            found = await self.on_demand.get(name, lambda other: other in self._immutable())
+        except ApiError as error:
+            self._remember(name, error)
+            raise
+        if found is not None:
             return Target(name, name)
         raise ApiError(404, "NotFoundError", f"The model `{name}` does not exist.", "model")
 
@@ -56,7 +70,7 @@ class Models:
         """Entries of /v1/models: base first; `root` is the adapter's folder and `parent` the base."""
         base = self.server.base.id
         common = {"object": "model", "created": self.created, "owned_by": "tuneform"}
-        named = {**self._immutable(), **self.aliases}
+        named = {**self.on_demand.loaded, **self._immutable(), **self.aliases}
         return [
             {"id": base, **common, "root": base, "parent": None, "max_model_len": self.server.max_length},
             *(
@@ -115,10 +129,16 @@ class Models:
         print(f"{name} -> {alias.model_id}", flush=True)
 
     def _unload_unused(self) -> None:
-        for name in self.engine.loaded - set(self._immutable()):
+        for name in self.engine.loaded - set(self._immutable()) - set(self.on_demand.loaded):
             self.engine.unload(name)
+
+    def _remember(self, name: str, error: ApiError) -> None:
+        if error.status == 400 and self.errors.get(name) != error.message:
+            print(error.message, flush=True)
+            self.errors[name] = error.message
+            self._write_status()
 
     def _write_status(self) -> None:
         loaded = {name: alias.model_id for name, alias in self.aliases.items()}
         status = {"schemaVersion": 1, "loaded": loaded, "errors": self.errors}
-        write_json(self.file.with_name("aliases.status.json"), status)
+        write_json(self.state / "aliases.status.json", status)

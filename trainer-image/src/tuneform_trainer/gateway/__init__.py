@@ -1,0 +1,1 @@
+"""The gateway: applications ask for an alias, servers answer for the immutable model behind it."""

@@ -23,7 +23,10 @@ const stackPlan = (...fineTunes: FineTunePlan[]): StackPlan => ({
   parallelism: 1,
   fineTunes,
   servers: planServers(fineTunes, config, "/w"),
-  serving: servingPlan([], []),
+  serving: servingPlan(
+    fineTunes.flatMap(({ served }) => served ?? []),
+    exampleFacts.instances,
+  ),
 });
 const comment = (before: StackPlan | null, after: StackPlan) =>
   pullRequestComment([{ stack: "dev", before, after }]);

@@ -134,7 +134,7 @@ function trainingsOf(job: Job): Training[] {
     divisors(job.effectiveBatch).flatMap((microBatch) =>
       (["none", "full"] as const).map((checkpointing) => {
         const train = trainingOn(job, method, microBatch, checkpointing);
-        return { train, peakBytes: gpuMemory(job.architecture, train).peakBytes };
+        return { train, peakBytes: gpuMemory(job.architecture, train).processBytes };
       }),
     ),
   );

@@ -13,13 +13,13 @@ import { seconds, type Range, type Seconds } from "./units.ts";
  * and PEFT; fast end: fused or compiled kernels. This and the two below were fitted to the published
  * throughputs of docs/planner.md, all of which the band has to contain.
  */
-export const UTILISATION = { low: 0.55, expected: 0.66, high: 0.85 } as const;
+export const UTILISATION = { low: 0.55, expected: 0.66, high: 0.87 } as const;
 
 /**
  * What the kernels between the matrix products read and write: bytes a token, layer and pass, in multiples of
  * `hidden`. That is why a narrow model, or a GPU with little bandwidth, uses less of its peak.
  */
-const TRAFFIC = { low: 700, expected: 320, high: 120 } as const;
+const TRAFFIC = { low: 640, expected: 320, high: 140 } as const;
 
 /** The host starts the kernels of a layer one by one: seconds a layer and pass. Rules where rows are short. */
 const LAUNCH_SECONDS = { low: 2e-3, expected: 1.3e-3, high: 0.7e-3 } as const;

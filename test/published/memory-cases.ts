@@ -19,7 +19,7 @@ const GIB = 2 ** 30;
 const GB = 1e9;
 
 /** What all have in common unless a source says otherwise. */
-const COMMON = {
+export const COMMON = {
   doubleQuant: true,
   targets: "all-linear",
   lastLayers: null,
@@ -92,6 +92,8 @@ const fmsCases = [
 const peftCases = [
   { rank: 32, bytes: 22292725760 },
   { rank: 64, bytes: 22552772608 },
+  // With rsLoRA, which changes a factor only.
+  { rank: 64, bytes: 22561161216 },
 ].map(({ rank, bytes }): MemoryCase => ({
   source: "peft",
   base: "Llama 3.2 3B",

@@ -19,7 +19,10 @@ const decoder = (
   ...more,
 });
 
-/** Base models of published trainings: the numbers of their config.json on the Hugging Face hub. */
+/**
+ * Base models of published trainings: the numbers of their config.json on the Hugging Face hub, which give the
+ * parameter counts of the model cards.
+ */
 export const BASES = {
   "Llama 2 7B": decoder(32, 4096, [32, 32, 128], 11008, 32000),
   "Llama 2 13B": decoder(40, 5120, [40, 40, 128], 13824, 32000),

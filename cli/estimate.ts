@@ -71,14 +71,16 @@ export function register(program: Command): void {
     });
 }
 
-function describe(base: string, { peakBytes, breakdown, gpu, tokensPerSecond, fits }: Estimate): string {
+function describe(base: string, result: Estimate): string {
+  const { peakBytes, processBytes, breakdown, gpu, tokensPerSecond, fits } = result;
   const table = new Table({
     head: ["part", "memory"],
     colAligns: ["left", "right"],
     style: { head: [], border: [] },
   });
   for (const [part, value] of Object.entries(breakdown)) if (value > 0) table.push([part, gigabytes(value)]);
-  table.push(["peak", gigabytes(peakBytes)]);
+  table.push(["peak, allocated", gigabytes(peakBytes)]);
+  table.push(["the process, which has to fit", gigabytes(processBytes)]);
   const on = GPU_IDS.filter((id) => fits[id]);
   const speed =
     gpu === null || tokensPerSecond === null

@@ -2,12 +2,11 @@ import { SPOT_DISCOUNT, SPOT_EVICTIONS_PER_HOUR } from "../catalog/instances.ts"
 import type { GpuMeasurement } from "./gpu-calibration.ts";
 import { IDLE } from "./job-cost.ts";
 import type { JobOption } from "./job-options.ts";
-import { duration, gigabytes, percent } from "./text.ts";
+import { duration, figure, gigabytes, percent } from "./text.ts";
 import { CALIBRATED_BAND, UTILISATION } from "./throughput.ts";
 import type { Range } from "./units.ts";
 
 const span = ({ low, high }: Range<number>): string => `${duration(low)} to ${duration(high)}`;
-const rate = (value: number): string => Number(value.toPrecision(2)).toLocaleString("en");
 
 /** What the range of an option takes for granted, each with its numbers. */
 export function assumptionsOf(option: JobOption, measured: GpuMeasurement | null): string[] {
@@ -23,7 +22,7 @@ export function assumptionsOf(option: JobOption, measured: GpuMeasurement | null
   return [
     "tokens estimated from characters",
     `start-up: node ${span(parts.node)}, image ${span(parts.image)}, weights ${span(parts.weights)}`,
-    `training ${span(parts.training)} at ${rate(tokensPerSecond.low)} to ${rate(tokensPerSecond.high)} tokens/s (${share})`,
+    `training ${span(parts.training)} at ${figure(tokensPerSecond.low)} to ${figure(tokensPerSecond.high)} tokens/s (${share})`,
     `evaluation ${span(parts.evaluation)}`,
     price,
     `a checkpoint every ${duration(checkpointEvery)} (${checkpointEverySteps} steps)`,

@@ -13,8 +13,8 @@ export function assumptionsOf(option: JobOption, measured: GpuMeasurement | null
   const { parts, tokensPerSecond, priceDate, checkpointEvery, checkpointEverySteps } = option;
   const share =
     measured === null
-      ? `${percent(UTILISATION.low)} to ${percent(UTILISATION.high)} of the GPU's peak`
-      : `${percent(measured.utilisation)} of the GPU's peak as measured there, up to ${CALIBRATED_BAND.high} times off`;
+      ? `matrix products at ${percent(UTILISATION.low)} to ${percent(UTILISATION.high)} of the GPU's peak`
+      : `matrix products at ${percent(measured.utilisation)} of the GPU's peak as measured there, up to ${CALIBRATED_BAND.high} times off`;
   const price =
     option.purchase === "spot"
       ? `spot ${percent(SPOT_DISCOUNT.low)} to ${percent(SPOT_DISCOUNT.high)} below the price of ${priceDate}, ${SPOT_EVICTIONS_PER_HOUR} evictions an hour`

@@ -12,10 +12,13 @@ export function clusterOf({ kubernetes, target }: StackPlan): KubernetesPlan {
   return kubernetes;
 }
 
-/** What the whole stack carries. Label values end with a letter or digit and have 63 characters at most. */
+/** What the whole stack carries. Label values begin and end with a letter or digit, 63 characters at most. */
 export const stackLabels = ({ stack }: StackPlan): Record<string, string> => ({
   "app.kubernetes.io/name": "tuneform",
-  "tuneform.dev/stack": stack.slice(0, 63).replace(/[^a-zA-Z0-9]+$/, ""),
+  "tuneform.dev/stack": stack
+    .replace(/^[^a-zA-Z0-9]+/, "")
+    .slice(0, 63)
+    .replace(/[^a-zA-Z0-9]+$/, ""),
 });
 
 export const componentLabels = (plan: StackPlan, component: Component): Record<string, string> => ({
@@ -47,7 +50,8 @@ export const names = {
   /** `content`: digest of what is in it, since it cannot be changed. */
   runFile: (fineTune: string, content: string) => dnsName("run", fineTune, content.slice(0, 12)),
   job: (fineTune: string, runId: string) => dnsName(fineTune, runId),
-  staging: (fineTune: string, runId: string) => dnsName("stage", fineTune, runId),
+  /** At the end: `stage-x` may be the name of another fine-tune. */
+  staging: (fineTune: string, runId: string) => dnsName(fineTune, runId, "stage"),
   data: (fineTune: string, sha256: string, part: number) =>
     dnsName("data", fineTune, sha256.slice(0, 12), String(part)),
   server: (key: string) => dnsName("server", key),

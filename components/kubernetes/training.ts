@@ -2,7 +2,6 @@ import * as pulumi from "@pulumi/pulumi";
 import type { FineTunePlan, StackPlan } from "../../core/plan/plan.ts";
 import { trainingManifests } from "../../core/kubernetes/training.ts";
 import type { DataParts } from "../../core/kubernetes/data-parts.ts";
-import type { V1Job } from "@kubernetes/client-node";
 import { clusterOf } from "../../core/kubernetes/names.ts";
 import type { Connection } from "../../loading/kubernetes-client.ts";
 import { declareObject, type KubernetesObject } from "./objects.ts";

@@ -14,7 +14,7 @@ const layer = (files, group) => ({
 });
 
 export default tseslint.config(
-  { ignores: ["node_modules/", ".tuneform/", "trainer-image/", "**/*.js"] },
+  { ignores: ["node_modules/", ".tuneform/", "trainer-image/", "**/*.js", "**/*.cjs"] },
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

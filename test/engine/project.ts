@@ -11,6 +11,7 @@ const copied = [
   "components",
   "core",
   "loading",
+  "manifests",
   "setup",
   "schema",
   "examples",

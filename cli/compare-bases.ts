@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { compareBases, type BaseComparison } from "../core/plan/compare-bases.ts";
 import { hours, usd } from "../core/plan/text.ts";
 import { InvalidInput } from "../core/spec/problems.ts";
-import { loadModelFacts } from "../loading/stack-plan.ts";
+import { loadModelFacts } from "../loading/planned.ts";
 import { projectRoot, readStackFile } from "./project.ts";
 
 export function register(program: Command): void {
@@ -17,7 +17,7 @@ export function register(program: Command): void {
       const { config } = readStackFile(stack);
       const loaded = loadModelFacts({ root: projectRoot, config, stack, files: [file] });
       if ("problems" in loaded) throw new InvalidInput(loaded.problems);
-      const comparison = compareBases(loaded.spec, loaded.data, loaded.instances);
+      const comparison = compareBases(loaded.spec, loaded.data, loaded.instances, loaded.catalog);
       console.log(json ? JSON.stringify(comparison, null, 2) : describe(comparison));
     });
 }
@@ -37,7 +37,7 @@ function describe(comparison: BaseComparison[]): string {
       best === null ? "" : `${hours(best.duration.low)} to ${hours(best.duration.high)}`,
       best === null ? "" : `${usd(best.cost.low)} to ${usd(best.cost.high)}`,
       serving === null ? "none" : `${serving.instance} ${usd(serving.usdPerMonth)}`,
-      gated ? `${licence}, gated` : licence,
+      `${licence ?? "unknown"}${gated ? ", gated" : ""}`,
       bestFor,
     ]);
   }

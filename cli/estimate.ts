@@ -1,15 +1,15 @@
 import Table from "cli-table3";
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { BASE_MODELS, baseModel } from "../core/catalog/base-models.ts";
 import { GPU_IDS, GPUS, isGpuId, type GpuId } from "../core/catalog/gpus.ts";
 import { estimate, type Estimate } from "../core/plan/estimate.ts";
 import { gigabytes } from "../core/plan/text.ts";
 import { LOSSES, type GpuTraining } from "../core/plan/gpu-memory.ts";
+import { readCatalog } from "./project.ts";
 
 type Options = Pick<
   GpuTraining,
   "method" | "rank" | "targets" | "maxLength" | "microBatch" | "checkpointing" | "loss" | "dropout"
-> & { base: string; gpu?: GpuId; json?: true };
+> & { base: string; stack: string; gpu?: GpuId; json?: true };
 
 const positive = (text: string): number => {
   const value = Number(text);
@@ -23,11 +23,6 @@ const share = (text: string): number => {
     throw new InvalidArgumentError("it must be 0 or more and below 1");
   return value;
 };
-const known = (text: string): string => {
-  if (baseModel(text) === undefined)
-    throw new InvalidArgumentError(`it is not in the catalog: ${Object.keys(BASE_MODELS).join(", ")}`);
-  return text;
-};
 const gpu = (text: string): string => {
   if (!isGpuId(text)) throw new InvalidArgumentError(`the catalog has ${GPU_IDS.join(", ")}`);
   return text;
@@ -37,7 +32,7 @@ export function register(program: Command): void {
   program
     .command("estimate")
     .description("memory and speed of a training step on a GPU, without a model file")
-    .requiredOption("--base <id>", "base model of the catalog", known)
+    .requiredOption("--base <id>", "base model of the catalog: see `tuneform models list`")
     .addOption(
       new Option("--method <method>", "weights in 4 or 16 bits").choices(["qlora", "lora"]).default("qlora"),
     )
@@ -57,10 +52,13 @@ export function register(program: Command): void {
     .addOption(new Option("--loss <which>", "how logits are kept").choices(LOSSES).default("naive"))
     .option("--dropout <f>", "of the adapter's inputs", share, 0)
     .option("--gpu <id>", "whose speed to tell; else the smallest it fits on", gpu)
+    .option("-s, --stack <name>", "whose catalog file: Pulumi.<name>.yaml", "dev")
     .option("--json", "as JSON: bytes, tokens a second")
-    .action(({ base, json, gpu, ...settings }: Options) => {
-      const entry = baseModel(base);
-      if (entry === undefined) throw new Error("checked by the option");
+    .action(({ base, stack, json, gpu, ...settings }: Options, command: Command) => {
+      const catalog = readCatalog(stack);
+      const entry = catalog.get(base);
+      if (entry === undefined)
+        command.error(`error: --base ${base} is not in the catalog: ${[...catalog.keys()].join(", ")}`);
       const train: GpuTraining = {
         ...settings,
         doubleQuant: true,
@@ -73,14 +71,16 @@ export function register(program: Command): void {
     });
 }
 
-function describe(base: string, { peakBytes, breakdown, gpu, tokensPerSecond, fits }: Estimate): string {
+function describe(base: string, result: Estimate): string {
+  const { peakBytes, processBytes, breakdown, gpu, tokensPerSecond, fits } = result;
   const table = new Table({
     head: ["part", "memory"],
     colAligns: ["left", "right"],
     style: { head: [], border: [] },
   });
   for (const [part, value] of Object.entries(breakdown)) if (value > 0) table.push([part, gigabytes(value)]);
-  table.push(["peak", gigabytes(peakBytes)]);
+  table.push(["peak, allocated", gigabytes(peakBytes)]);
+  table.push(["the process, which has to fit", gigabytes(processBytes)]);
   const on = GPU_IDS.filter((id) => fits[id]);
   const speed =
     gpu === null || tokensPerSecond === null

@@ -4,6 +4,7 @@ import * as check from "./check.ts";
 import * as compareBases from "./compare-bases.ts";
 import * as destroy from "./destroy.ts";
 import * as estimate from "./estimate.ts";
+import * as models from "./models.ts";
 import { CommandFailure } from "./failure.ts";
 import { EnvironmentFailure } from "../setup/failure.ts";
 import * as outputs from "./outputs.ts";
@@ -17,7 +18,8 @@ const program = new Command("tuneform")
   .description("A fine-tune of a small language model as a piece of infrastructure")
   .showHelpAfterError()
   .exitOverride();
-for (const command of [check, plan, estimate, compareBases, preview, render, up, status, outputs, destroy])
+const commands = [check, plan, estimate, compareBases, models, preview, render, up, status, outputs, destroy];
+for (const command of commands)
   command.register(program);
 
 try {

@@ -21,9 +21,15 @@ export function readBaseFolder(folder: string): BaseFolder | string {
 
 /** Of a config.json, or what is wrong with it in words. */
 export function readConfig(file: string): HubModel | string {
+  let text: string;
+  try {
+    text = fs.readFileSync(file, "utf8");
+  } catch (error) {
+    return `${file} cannot be read: ${(error as Error).message}`;
+  }
   let parsed: unknown;
   try {
-    parsed = JSON.parse(fs.readFileSync(file, "utf8"));
+    parsed = JSON.parse(text);
   } catch (error) {
     return `${file} is not JSON: ${(error as Error).message}`;
   }

@@ -6,7 +6,7 @@ import type { DataFacts } from "../core/plan/work.ts";
 import type { Problem } from "../core/spec/problems.ts";
 import { checkRows, type RowFacts } from "./data-rows.ts";
 import { modelProblem, type ModelFile } from "./model-files.ts";
-import { parseRows, type ParsedRows } from "./row-formats.ts";
+import { parseRows, type ParsedRows, type RawRow } from "./row-formats.ts";
 
 /** Characters of a token, about: English text under the vocabularies of the catalog's models. */
 const CHARACTERS_PER_TOKEN = 3.6;
@@ -26,6 +26,12 @@ interface Source {
   origin: string;
 }
 
+/** Rows of one source, which all belong to the split it declares. */
+interface SplitRows {
+  split: Split;
+  rows: readonly RowFacts[];
+}
+
 type Content = (ParsedRows & { sha256: string }) | { fault: string; hint?: string };
 
 /** Reads data files, each once: fine-tunes may share theirs. One for each plan, since files change. */
@@ -33,6 +39,7 @@ export class DataFiles {
   readonly #root: string;
   readonly #uses = new Map<string, number>();
   readonly #kept = new Map<string, Content>();
+  readonly #sound = new Map<string, readonly RowFacts[]>();
 
   /** `root` is the project's absolute path, `models` all that may be asked for. */
   constructor(root: string, models: readonly ModelFile[]) {
@@ -51,7 +58,7 @@ export class DataFiles {
   read(model: ModelFile): { facts: DataFacts } | { problems: Problem[] } {
     const sources = sourcesOf(model, this.#root);
     const problems: Problem[] = [];
-    const rows: (RowFacts & { split: Split })[] = [];
+    const groups: SplitRows[] = [];
     const read: DataFacts["sources"] = [];
     for (const source of sources) {
       const content = this.#content(source, model);
@@ -66,14 +73,33 @@ export class DataFiles {
         );
         continue;
       }
-      const checked = checkRows(content.rows, model, source.shown);
+      const checked = this.#check(content.rows, source, model);
       problems.push(...content.problems, ...checked.problems);
-      rows.push(...checked.rows.map((row) => ({ ...row, split: source.split })));
+      groups.push({ split: source.split, rows: checked.rows });
       read.push({ path: source.path, sha256: content.sha256, split: source.split });
     }
     const shown = sources.map((source) => source.shown).join(" and ");
-    if (problems.length === 0) problems.push(...wholeProblems(rows, model, shown));
-    return problems.length > 0 ? { problems } : { facts: { sources: read, ...sizesOf(rows, model) } };
+    if (problems.length === 0) problems.push(...wholeProblems(groups, model, shown));
+    return problems.length > 0 ? { problems } : { facts: { sources: read, ...sizesOf(groups, model) } };
+  }
+
+  /** Fine-tunes that read a file alike find the same in it; problems name the model file, and are found anew. */
+  #check(
+    rows: RawRow[],
+    source: Source,
+    model: ModelFile,
+  ): { rows: readonly RowFacts[]; problems: Problem[] } {
+    const { format, fields, labels } = model.spec.data;
+    const key = JSON.stringify([keyOf(source, model), format, fields, labels]);
+    const sound = this.#sound.get(key);
+    if (sound !== undefined) return { rows: sound, problems: [] };
+    const checked = checkRows(rows, model, source.shown);
+    if (checked.problems.length === 0 && this.#isShared(source, model)) this.#sound.set(key, checked.rows);
+    return checked;
+  }
+
+  #isShared(source: Source, model: ModelFile): boolean {
+    return (this.#uses.get(keyOf(source, model)) ?? 0) > 1;
   }
 
   #content(source: Source, model: ModelFile): Content {
@@ -82,7 +108,7 @@ export class DataFiles {
     if (kept !== undefined) return kept;
     const content = readSource(source, model.spec.data.format);
     // What only one fine-tune needs is not held for the others.
-    if ((this.#uses.get(key) ?? 0) > 1) this.#kept.set(key, content);
+    if (this.#isShared(source, model)) this.#kept.set(key, content);
     return content;
   }
 }
@@ -137,30 +163,28 @@ function readSource(source: Source, format: ModelFile["spec"]["data"]["format"])
 }
 
 /** What only all rows together show. */
-function wholeProblems(
-  rows: { label: string | null; split: Split }[],
-  model: ModelFile,
-  shown: string,
-): Problem[] {
+function wholeProblems(groups: readonly SplitRows[], model: ModelFile, shown: string): Problem[] {
   const { labels, thresholds } = model.spec.data;
   const { minTrainRows, minTestRows } = thresholds;
   const problems: Problem[] = [];
   const at = (field: string, message: string, hint: string) =>
     problems.push(modelProblem(model, field, message, hint));
-  const count = (split: Split) => rows.filter((row) => row.split === split).length;
+  const count = (split: Split) => rowCount(groups.filter((group) => group.split === split));
+  const all = rowCount(groups);
   const lower = "add rows, or lower data.thresholds";
-  if (rows.length < minTrainRows + minTestRows)
+  if (all < minTrainRows + minTestRows)
     at(
       "data.source",
-      `${shown} has ${rows.length} rows; training needs ${minTrainRows} and testing ${minTestRows}`,
+      `${shown} has ${all} rows; training needs ${minTrainRows} and testing ${minTestRows}`,
       lower,
     );
   else if (count("all") === 0 && count("train") < minTrainRows)
     at("data.source", `${count("train")} rows have split train; training needs ${minTrainRows}`, lower);
   else if (count("all") === 0 && count("test") < minTestRows)
     at("data.source", `${count("test")} rows have split test; testing needs ${minTestRows}`, lower);
-  const found = new Set(rows.map((row) => row.label).filter((label) => label !== null));
-  if (labels === null || rows.length <= 1) return problems;
+  if (labels === null || all <= 1) return problems;
+  const found = new Set<string>();
+  for (const { rows } of groups) for (const { label } of rows) if (label !== null) found.add(label);
   const absent = labels.filter((label) => !found.has(label));
   if (found.size === 1)
     at(
@@ -173,10 +197,13 @@ function wholeProblems(
   return problems;
 }
 
-function sizesOf(rows: (RowFacts & { split: Split })[], { spec }: ModelFile): Omit<DataFacts, "sources"> {
+const rowCount = (groups: readonly SplitRows[]): number =>
+  groups.reduce((sum, { rows }) => sum + rows.length, 0);
+
+function sizesOf(groups: readonly SplitRows[], { spec }: ModelFile): Omit<DataFacts, "sources"> {
   const system = spec.data.systemPrompt?.length ?? 0;
   const tokensOf = (characters: number) => Math.ceil(characters / CHARACTERS_PER_TOKEN);
-  const kept = spec.data.maxRows === null ? 1 : Math.min(1, spec.data.maxRows / rows.length);
+  const kept = spec.data.maxRows === null ? 1 : Math.min(1, spec.data.maxRows / rowCount(groups));
   const bySplit: DataFacts["bySplit"] = {
     all: { rows: 0, tokens: 0 },
     train: { rows: 0, tokens: 0 },
@@ -185,13 +212,15 @@ function sizesOf(rows: (RowFacts & { split: Split })[], { spec }: ModelFile): Om
   };
   let longestRowTokens = 0;
   let longestAnswerTokens = 0;
-  for (const row of rows) {
-    const whole = tokensOf(row.characters + system) + TEMPLATE_TOKENS;
-    const tokens = Math.min(spec.train.maxLength, whole);
-    bySplit[row.split].rows += 1;
-    bySplit[row.split].tokens += tokens;
-    longestRowTokens = Math.max(longestRowTokens, tokens);
-    longestAnswerTokens = Math.max(longestAnswerTokens, tokensOf(row.answerCharacters) + 2);
+  for (const { split, rows } of groups) {
+    const sizes = bySplit[split];
+    sizes.rows += rows.length;
+    for (const { characters, answerCharacters } of rows) {
+      const tokens = Math.min(spec.train.maxLength, tokensOf(characters + system) + TEMPLATE_TOKENS);
+      sizes.tokens += tokens;
+      longestRowTokens = Math.max(longestRowTokens, tokens);
+      longestAnswerTokens = Math.max(longestAnswerTokens, tokensOf(answerCharacters) + 2);
+    }
   }
   for (const split of Object.values(bySplit)) {
     split.rows = Math.round(split.rows * kept);

@@ -5,7 +5,7 @@ import { applyHardware, hardwareSchema } from "../core/spec/hardware.ts";
 import { parseAs } from "../core/spec/parse.ts";
 import type { Problem } from "../core/spec/problems.ts";
 
-const EXAMPLE = "docs/planner.md";
+const EXAMPLE = "docs/catalog.md";
 
 /** What planning may rent: the catalog, or what the stack's hardware file makes of it. */
 export function readInstances(
@@ -23,8 +23,8 @@ export function readInstances(
   }
   const parsed = parseAs(hardwareSchema, text, file, EXAMPLE);
   if ("problems" in parsed) return parsed;
-  return applyHardware(parsed.value, (where, message, hint) => {
-    const line = parsed.lineOf(where);
-    return { file, path: where, ...(line === undefined ? {} : { line }), message, hint };
+  return applyHardware(parsed.value, (keys, message, hint) => {
+    const line = parsed.lineOf(keys);
+    return { file, path: keys.join("."), ...(line === undefined ? {} : { line }), message, hint };
   });
 }

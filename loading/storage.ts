@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import { adapterParameters, parameterCount } from "../core/catalog/architecture.ts";
-import { baseModel } from "../core/catalog/base-models.ts";
+import type { Catalog } from "../core/catalog/base-models.ts";
 import { gigabytes } from "../core/plan/text.ts";
 import type { FineTunePlan } from "../core/plan/plan.ts";
 import type { Problem } from "../core/spec/problems.ts";
@@ -12,6 +12,7 @@ export function storageProblems(
   workspace: string,
   machine: MachineFacts,
   stackFile: string,
+  catalog: Catalog,
 ): Problem[] {
   const problem = (message: string, hint: string): Problem[] => [
     { file: stackFile, path: "tuneform:workspace", message, hint },
@@ -24,7 +25,10 @@ export function storageProblems(
   } catch {
     return problem(`${existing} is not writable`, "name a folder that this user may write");
   }
-  const needed = bytesOf(plans.filter((plan) => plan.state !== "reused"));
+  const needed = bytesOf(
+    plans.filter((plan) => plan.state !== "reused"),
+    catalog,
+  );
   if (needed <= machine.freeDiskBytes) return [];
   return problem(
     `the plan writes up to ${gigabytes(needed)}, but ${workspace} has ${gigabytes(machine.freeDiskBytes)} free`,
@@ -35,7 +39,9 @@ export function storageProblems(
 const DATA_BYTES = 50e6; // of one fine-tune: its rows, reports and logs, with room
 
 /** Every base once in 16 bit; of each fine-tune three checkpoints (12 bytes a trained parameter), the adapter, and the data. */
-function bytesOf(plans: readonly FineTunePlan[]): number {
+function bytesOf(plans: readonly FineTunePlan[], catalog: Catalog): number {
+  // Unknown for a base in a folder, which is not copied, and for hub models outside the catalog.
+  const architectureOf = (plan: FineTunePlan) => catalog.get(plan.run.base.id)?.architecture;
   const bases = new Map(plans.map((plan) => [plan.run.base.id, architectureOf(plan)]));
   const weights = [...bases.values()].map((a) => (a === undefined ? 0 : 2 * parameterCount(a)));
   const runs = plans.map((plan) => {
@@ -46,6 +52,3 @@ function bytesOf(plans: readonly FineTunePlan[]): number {
   });
   return [...weights, ...runs].reduce((sum, bytes) => sum + bytes, 0);
 }
-
-/** Unknown for a base in a folder, which is not copied, and for hub models outside the catalog. */
-const architectureOf = (plan: FineTunePlan) => baseModel(plan.run.base.id)?.architecture;

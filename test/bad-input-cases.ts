@@ -97,7 +97,7 @@ export const specCases: Case[] = [
   {
     what: "an unknown base, with those that are known",
     model: replaced("smollm2-135m", "gpt-9"),
-    says: /triage\.yaml:3 base: gpt-9 is not in the catalog → one of smollm2-135m, phi-3-mini/,
+    says: /triage\.yaml:3 base: gpt-9 is not in the catalog → one of smollm2-135m, smollm2-360m/,
     code: 2,
   },
   {

@@ -22,13 +22,16 @@ export interface Architecture {
   slidingWindow?: { tokens: number; fullEvery: number };
 }
 
-export type Targets = "all-linear" | "attention";
+/** What a spec can adapt, and q and v alone: the default of PEFT and litgpt, which published figures are of. */
+export type Targets = "all-linear" | "attention" | "query-value";
 
 /** One linear layer of a decoder layer. */
 interface Matrix {
   in: number;
   out: number;
   isAttention: boolean;
+  /** Adapted where only q and v are; a fused matrix of q, k and v is. */
+  isQueryOrValue: boolean;
 }
 
 /** Planning asks for the same few thousands of times. Architectures are never changed. */
@@ -45,23 +48,34 @@ function listMatrices(a: Architecture): Matrix[] {
   const queries = a.heads * a.headDim;
   const keysValues = a.keyValueHeads * a.headDim;
   const attention = a.isFused
-    ? [{ in: a.hidden, out: queries + 2 * keysValues }]
-    : [queries, keysValues, keysValues].map((out) => ({ in: a.hidden, out }));
+    ? [{ in: a.hidden, out: queries + 2 * keysValues, isQueryOrValue: true }]
+    : [
+        { in: a.hidden, out: queries, isQueryOrValue: true },
+        { in: a.hidden, out: keysValues, isQueryOrValue: false },
+        { in: a.hidden, out: keysValues, isQueryOrValue: true },
+      ];
   const feedForward = a.isFused
     ? [{ in: a.hidden, out: 2 * a.intermediate }]
     : [1, 2].map(() => ({ in: a.hidden, out: a.intermediate }));
   return [
-    ...[...attention, { in: queries, out: a.hidden }].map((matrix) => ({ ...matrix, isAttention: true })),
+    ...[...attention, { in: queries, out: a.hidden, isQueryOrValue: false }].map((matrix) => ({
+      ...matrix,
+      isAttention: true,
+    })),
     ...[...feedForward, { in: a.intermediate, out: a.hidden }].map((matrix) => ({
       ...matrix,
       isAttention: false,
+      isQueryOrValue: false,
     })),
   ];
 }
 
 /** The matrices of one layer that get an adapter. */
 export const adaptedMatrices = (a: Architecture, targets: Targets): readonly Matrix[] =>
-  matrices(a).filter(({ isAttention }) => targets === "all-linear" || isAttention);
+  matrices(a).filter(
+    ({ isAttention, isQueryOrValue }) =>
+      targets === "all-linear" || (targets === "attention" ? isAttention : isQueryOrValue),
+  );
 
 const sumOf = (list: readonly Matrix[], size: (matrix: Matrix) => number): number =>
   list.reduce((total, matrix) => total + size(matrix), 0);

@@ -47,7 +47,8 @@ export const metadataOf = (
 export const names = {
   trainer: (fineTune: string) => dnsName("train", fineTune),
   verdict: (fineTune: string) => dnsName("verdict", fineTune),
-  runFile: (fineTune: string, runId: string) => dnsName("run", fineTune, runId),
+  /** `content`: digest of what is in it, since it cannot be changed. */
+  runFile: (fineTune: string, content: string) => dnsName("run", fineTune, content.slice(0, 12)),
   job: (fineTune: string, runId: string) => dnsName(fineTune, runId),
   /** At the end: `stage-x` may be the name of another fine-tune. */
   staging: (fineTune: string, runId: string) => dnsName(fineTune, runId, "stage"),

@@ -1,3 +1,4 @@
+import { digestOf } from "../plan/digest.ts";
 import type { FineTunePlan, StackPlan } from "../plan/plan.ts";
 import { VOLUME } from "../plan/volume.ts";
 import { EXIT_CODES } from "../spec/exit-codes.ts";
@@ -53,11 +54,14 @@ const runLabels = ({ name, runId }: FineTunePlan) => ({
   "tuneform.dev/run": runId,
 });
 
+/** A changed gate, say, is another file and so another Job, whose stages find what is done. */
+const runFileName = ({ name, run }: FineTunePlan) => names.runFile(name, digestOf(run));
+
 function runFile(plan: StackPlan, fineTune: FineTunePlan): ConfigMap {
   return {
     apiVersion: "v1",
     kind: "ConfigMap",
-    metadata: metadataOf(plan, names.runFile(fineTune.name, fineTune.runId), runLabels(fineTune)),
+    metadata: metadataOf(plan, runFileName(fineTune), runLabels(fineTune)),
     immutable: true,
     data: { "run.json": `${JSON.stringify(fineTune.run, null, 2)}\n` },
   };
@@ -168,7 +172,7 @@ function jobOf(plan: StackPlan, fineTune: FineTunePlan, component: Component, jo
   const settings = clusterOf(plan);
   const { priorityClass } = settings;
   const labels = { ...componentLabels(plan, component), ...runLabels(fineTune) };
-  const runFileVolume = { name: names.runFile(fineTune.name, fineTune.runId) };
+  const runFileVolume = { name: runFileName(fineTune) };
   return {
     apiVersion: "batch/v1",
     kind: "Job",

@@ -102,6 +102,9 @@ const licenceFits: Rule = ({ economics }, { entry, isDownloaded }) => {
     ...(entry.gated && isDownloaded
       ? note(`${entry.hubId} is gated: its licence has to be accepted on the hub, and a token is needed`)
       : []),
+    ...(economics.commercial && entry.licence === null
+      ? warning(`nobody has said what licence ${entry.hubId} has: see its model card`)
+      : []),
     ...(economics.commercial && entry.licenceLimits !== undefined
       ? warning(`licence ${entry.licence}: ${entry.licenceLimits}`)
       : []),

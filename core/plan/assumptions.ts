@@ -2,20 +2,19 @@ import { SPOT_DISCOUNT, SPOT_EVICTIONS_PER_HOUR } from "../catalog/instances.ts"
 import type { GpuMeasurement } from "./gpu-calibration.ts";
 import { IDLE } from "./job-cost.ts";
 import type { JobOption } from "./job-options.ts";
-import { duration, gigabytes, percent } from "./text.ts";
+import { duration, figure, gigabytes, percent } from "./text.ts";
 import { CALIBRATED_BAND, UTILISATION } from "./throughput.ts";
 import type { Range } from "./units.ts";
 
 const span = ({ low, high }: Range<number>): string => `${duration(low)} to ${duration(high)}`;
-const rate = (value: number): string => Number(value.toPrecision(2)).toLocaleString("en");
 
 /** What the range of an option takes for granted, each with its numbers. */
 export function assumptionsOf(option: JobOption, measured: GpuMeasurement | null): string[] {
   const { parts, tokensPerSecond, priceDate, checkpointEvery, checkpointEverySteps } = option;
   const share =
     measured === null
-      ? `${percent(UTILISATION.low)} to ${percent(UTILISATION.high)} of the GPU's peak`
-      : `${percent(measured.utilisation)} of the GPU's peak as measured there, up to ${CALIBRATED_BAND.high} times off`;
+      ? `matrix products at ${percent(UTILISATION.low)} to ${percent(UTILISATION.high)} of the GPU's peak`
+      : `matrix products at ${percent(measured.utilisation)} of the GPU's peak as measured there, up to ${CALIBRATED_BAND.high} times off`;
   const price =
     option.purchase === "spot"
       ? `spot ${percent(SPOT_DISCOUNT.low)} to ${percent(SPOT_DISCOUNT.high)} below the price of ${priceDate}, ${SPOT_EVICTIONS_PER_HOUR} evictions an hour`
@@ -23,7 +22,7 @@ export function assumptionsOf(option: JobOption, measured: GpuMeasurement | null
   return [
     "tokens estimated from characters",
     `start-up: node ${span(parts.node)}, image ${span(parts.image)}, weights ${span(parts.weights)}`,
-    `training ${span(parts.training)} at ${rate(tokensPerSecond.low)} to ${rate(tokensPerSecond.high)} tokens/s (${share})`,
+    `training ${span(parts.training)} at ${figure(tokensPerSecond.low)} to ${figure(tokensPerSecond.high)} tokens/s (${share})`,
     `evaluation ${span(parts.evaluation)}`,
     price,
     `a checkpoint every ${duration(checkpointEvery)} (${checkpointEverySteps} steps)`,

@@ -1,4 +1,4 @@
-import { BASE_MODELS, type BaseModel } from "../catalog/base-models.ts";
+import type { BaseModel, Catalog } from "../catalog/base-models.ts";
 import type { Instance } from "../catalog/instances.ts";
 import type { FineTuneSpec } from "../spec/fine-tune.ts";
 import { flightPlan, type FlightPlan } from "./flight.ts";
@@ -15,9 +15,10 @@ export function compareBases(
   spec: FineTuneSpec,
   data: DataFacts,
   instances: readonly Instance[],
+  catalog: Catalog,
 ): BaseComparison[] {
   const cost = ({ flight }: BaseComparison) => flight.best?.cost.expected ?? Infinity;
-  return Object.entries<BaseModel>(BASE_MODELS)
+  return [...catalog]
     .flatMap(([id, entry]) => {
       const { architecture, context, licence, gated, bestFor } = entry;
       const flight = flightPlan(spec, { base: { architecture, context, entry }, data, instances });

@@ -1,5 +1,5 @@
 import type { GpuServer, ServingPlan } from "./serving-plan.ts";
-import { gigabytes, usd } from "./text.ts";
+import { figure, gigabytes, usd } from "./text.ts";
 
 /** What serving a stack on GPUs takes: a line a server, and what is not served. */
 export function servingLines({ servers, unserved, usdPerMonth }: ServingPlan): string[] {
@@ -34,5 +34,3 @@ function serverLine(server: GpuServer): string {
     `cache for ${figure(server.possibleConcurrency)} usual requests at a time, ${expected}; ${more}`
   );
 }
-
-const figure = (value: number): string => Number(value.toPrecision(2)).toLocaleString("en");

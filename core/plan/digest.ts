@@ -20,10 +20,13 @@ export function digestOf(value: unknown): string {
 type DataSettings = Omit<RunFile["data"], "digest">;
 
 /** Over the bytes of the sources and all that decides which rows land where; paths do not count. */
-export function rowsDigest(data: DataSettings): string {
+export const rowsDigest = (data: DataSettings): string => digestOf(rowsIdentity(data));
+
+/** What `rowsDigest` is taken over. */
+export function rowsIdentity(data: DataSettings) {
   const { sources, format, fields, systemPrompt, labels, split, maxRows } = data;
   const identities = sources.map(({ sha256, split }) => ({ sha256, split }));
-  return digestOf({ sources: identities, format, fields, systemPrompt, labels, split, maxRows });
+  return { sources: identities, format, fields, systemPrompt, labels, split, maxRows };
 }
 
 /**
@@ -35,7 +38,7 @@ export function dataDigest(data: DataSettings): string {
 }
 
 /** What the weights are, wherever they lie. */
-function baseIdentity({ weights, hubId, revision }: Base): unknown {
+export function baseIdentity({ weights, hubId, revision }: Base): object {
   switch (weights.kind) {
     case "hub":
       return { hubId, revision };
@@ -52,6 +55,17 @@ function baseIdentity({ weights, hubId, revision }: Base): unknown {
  * micro-batches, how often a checkpoint is written (docs/decisions/001-run-id.md).
  */
 export function runIdOf(base: Base, rows: string, train: RunFile["train"]): string {
+  const identity = {
+    trainer: TRAINER_VERSION,
+    base: baseIdentity(base),
+    data: rows,
+    train: trainIdentity(train),
+  };
+  return digestOf(identity).slice(0, 12);
+}
+
+/** The training settings that a run id is taken over. */
+export function trainIdentity(train: RunFile["train"]) {
   const {
     microBatch,
     gradientAccumulation,
@@ -60,16 +74,15 @@ export function runIdOf(base: Base, rows: string, train: RunFile["train"]): stri
     reportTo: _r,
     ...settings
   } = train;
-  const identity = {
-    trainer: TRAINER_VERSION,
-    base: baseIdentity(base),
-    data: rows,
-    train: { ...settings, effectiveBatch: microBatch * gradientAccumulation },
-  };
-  return digestOf(identity).slice(0, 12);
+  return { ...settings, effectiveBatch: microBatch * gradientAccumulation };
 }
 
 /** Over what judges a run, its data or its adapter: a change judges again and never retrains. */
-export function evaluationDigestOf({ data, evaluate, gate }: RunFile): string {
-  return digestOf({ thresholds: data.thresholds, evaluate, gate }).slice(0, 12);
-}
+export const evaluationDigestOf = (run: RunFile): string => digestOf(evaluationIdentity(run)).slice(0, 12);
+
+/** What `evaluationDigestOf` is taken over. */
+export const evaluationIdentity = ({ data, evaluate, gate }: RunFile) => ({
+  thresholds: data.thresholds,
+  evaluate,
+  gate,
+});

@@ -28,9 +28,26 @@ export interface GpuTraining {
   headShare: number;
   /** Bytes a parameter of the adapter takes in all: weight, gradient, two moments. */
   adapterBytes: 16 | 10 | 8 | 6;
+  /** Where other software than Tuneform's trainer is planned for. */
+  software?: Software;
 }
 
-export const LOSSES = ["naive", "chunked", "liger"] as const;
+/** What published trainings do differently; each has cases of its own in docs/planner.md. */
+export interface Software {
+  /** No autocast around fp32 adapters: they keep their inputs in fp32 (PEFT without `bf16=True`). */
+  fp32AdapterInputs?: true;
+  /** Embeddings, head, norms and checkpoints in fp32: PEFT's `prepare_model_for_kbit_training`. */
+  fp32Kept?: true;
+  /** Checkpoints wait in the host's memory. */
+  offloadedCheckpoints?: true;
+  /** bitsandbytes before 0.43.2 keeps the input of every 4-bit matrix (fixed by its pull request 1270). */
+  bufferedInputs?: true;
+  /** The model hands out its logits in fp32: Lightning Fabric's `convert_output`. */
+  fp32Logits?: true;
+}
+
+/** `chunked`: logits stay whole, in 16 bits; `chunked-nll`: TRL's, which computes each chunk again. */
+export const LOSSES = ["naive", "chunked", "liger", "chunked-nll"] as const;
 export type Loss = (typeof LOSSES)[number];
 
 export type MemoryPart =
@@ -41,89 +58,165 @@ export type MemoryPart =
   | "activations"
   | "dropout"
   | "logits"
-  | "dequantisation"
-  | "overhead";
+  | "dequantisation";
 
 export interface GpuMemory {
-  /** What the process takes of the GPU, as nvidia-smi counts it. */
-  peakBytes: Bytes;
-  /** What PyTorch's allocator hands out at the peak: without context, cache and fragmentation. */
+  /** What PyTorch's allocator has in use at the peak: `torch.cuda.max_memory_allocated`. */
   allocatedBytes: Bytes;
-  /** Adds up to `peakBytes`. */
+  /** What the allocator has taken from the GPU for that: `torch.cuda.max_memory_reserved`. */
+  reservedBytes: Bytes;
+  /** What the process takes of the GPU, as nvidia-smi counts it: this has to fit. */
+  processBytes: Bytes;
+  /** Adds up to `allocatedBytes`. */
   breakdown: Record<MemoryPart, Bytes>;
 }
 
 /** bitsandbytes: 4 bits, and a scale for 64 of them: fp32, or int8 with an fp32 for 256 scales. */
 const NF4_BYTES = { plain: 0.5 + 4 / 64, double: 0.5 + 1 / 64 + 4 / (64 * 256) };
-/** CUDA context and cuBLAS workspaces, and what fragments: reference of the memory model, unverified. */
-const CONTEXT_BYTES = 0.5e9;
-const FRAGMENTATION = 0.05;
-/** Positions whose logits are there at a time. TRL's chunked loss takes 256, Liger's kernel picks up to 1024. */
-const LOSS_CHUNK = { chunked: 256, liger: 1024 };
+/**
+ * Share of what is in use that lies in gaps. IBM's fms-acceleration prints both figures for each run: what
+ * nvidia-smi counts, less the context, is 4 to 31 % above what is allocated; most where the naive loss makes
+ * large pieces. PyTorch gives these back before it runs out of memory, so the lower part of that is taken.
+ */
+const FRAGMENTATION = 0.07;
+/** CUDA context, kernels and cuBLAS workspaces. */
+const CONTEXT_BYTES = 0.6e9;
 
 /**
- * Peak memory of (Q)LoRA training on one GPU. T = microBatch × maxLength tokens, h = hidden,
- * q = heads × head dimension, kv likewise, i = intermediate, V = vocabulary, L = layers.
+ * Peak memory of (Q)LoRA training on one GPU. T = microBatch × maxLength tokens, h = hidden, q = heads × head
+ * dimension, kv likewise, i = intermediate, V = vocabulary. Bytes:
  *
- * - weights: linears in NF4 or 16 bits, everything else (embeddings, head, norms) in 16 bits
- * - adapter and optimizer: 16 bytes a parameter in fp32 with AdamW
- * - checkpoints: 2·h·T a layer where only layer inputs are kept
- * - activations: (16h + 2(q + 2kv) + 2q + 8i)·T: two norms with fp32 copies, residuals, q/k/v, attention
- *   output, four feed-forward tensors; of one layer under checkpointing, else of all
- * - dropout: 2 bytes and 1 of mask for each adapted input
- * - logits: 12·V a position (16 bits, fp32 copy, gradient and its fp32 copy)
- * - dequantisation: the largest matrix in 16 bits
- * - overhead: 5 % and 0.5 GB
+ * - weights: linears in NF4 or 16 bits, everything else (embeddings, head, norms) in 16
+ * - adapter and optimizer: 16 a parameter in fp32 with AdamW
+ * - checkpoints: 2·h·T a layer, where only layer inputs are kept
+ * - activations of a layer: (12h + 2(q + 2kv) + 2q + 6i)·T: residuals and norms with their fp32 copies, q/k/v,
+ *   attention output, gate, its activation and up; and the inputs of adapted matrices
+ * - then the larger of two moments, since the logits are gone when the backward pass reaches a layer:
+ *   the logits, or the layer being recomputed with 4i·T of gradients of its feed-forward part and the
+ *   largest matrix in 16 bits. Without checkpointing all layers are there at both.
  *
- * Sources: QLoRA (Dettmers 2023), bitsandbytes' block sizes, transformers' modules. docs/planner.md compares
- * with published figures.
+ * Sources: QLoRA (Dettmers 2023), bitsandbytes' block sizes, what autograd saves in transformers' modules.
+ * docs/planner.md compares with published figures.
  */
 export function gpuMemory(a: Architecture, train: GpuTraining): GpuMemory {
-  const tokens = train.microBatch * train.maxLength;
-  const linear = linearParameters(a);
-  const kept = parameterCount(a) - linear;
-  const isQuantised = train.method === "qlora";
-  const nf4 = train.doubleQuant ? NF4_BYTES.double : NF4_BYTES.plain;
-  const adapter = adapterParameters(a, train.rank, train.targets, train.lastLayers);
-  const isFull = train.checkpointing === "full";
-  // Below the first adapted layer nothing needs a gradient, and nothing is kept.
-  const layersTrained = Math.min(a.layers, train.lastLayers ?? a.layers);
-  const layersHeld = isFull ? 1 : layersTrained;
-  const adaptedInputs = adaptedMatrices(a, train.targets).reduce((sum, matrix) => sum + matrix.in, 0);
-  const weightAndGradient = train.adapterBytes >= 10 ? 8 : 4;
-  const parts = {
-    weights: linear * (isQuantised ? nf4 : 2) + kept * 2,
-    adapter: adapter * weightAndGradient,
-    optimizer: adapter * (train.adapterBytes - weightAndGradient),
-    checkpoints: isFull ? layersTrained * 2 * a.hidden * tokens : 0,
-    activations: layerBytes(a) * layersHeld * tokens,
-    dropout: train.dropout > 0 ? 3 * adaptedInputs * layersHeld * tokens : 0,
-    logits: logitBytes(a, train, tokens * train.headShare),
-    dequantisation: isQuantised ? largestMatrix(a) * 2 : 0,
-  };
+  const parts = partsAtPeak(a, train);
   const allocated = Object.values(parts).reduce((sum, part) => sum + part, 0);
-  const overhead = allocated * FRAGMENTATION + CONTEXT_BYTES;
-  const entries = Object.entries({ ...parts, overhead }).map(([name, value]) => [
-    name,
-    bytes(Math.round(value)),
-  ]);
+  const reserved = allocated * (1 + FRAGMENTATION);
+  const entries = Object.entries(parts).map(([name, value]) => [name, bytes(Math.round(value))]);
   return {
-    peakBytes: bytes(Math.round(allocated + overhead)),
     allocatedBytes: bytes(Math.round(allocated)),
+    reservedBytes: bytes(Math.round(reserved)),
+    processBytes: bytes(Math.round(reserved + CONTEXT_BYTES)),
     breakdown: Object.fromEntries(entries) as Record<MemoryPart, Bytes>,
   };
 }
 
-/** Bytes a token that one layer keeps for its backward pass, in 16 bits with fp32 norms. */
+function partsAtPeak(a: Architecture, train: GpuTraining): Record<MemoryPart, number> {
+  const tokens = train.microBatch * train.maxLength;
+  const isFull = train.checkpointing === "full";
+  // Below the first adapted layer nothing needs a gradient, and nothing is kept.
+  const layersTrained = Math.min(a.layers, train.lastLayers ?? a.layers);
+  const layers = isFull ? 1 : layersTrained;
+  const boundary = train.software?.fp32Kept ? 4 : 2;
+  const isKept = isFull && !train.software?.offloadedCheckpoints;
+  const inputs = adapterInputs(a, train);
+  const activations = (layerBytes(a) + inputs.activations) * tokens;
+  const dropout = inputs.dropout * tokens;
+  const gradients = 4 * a.intermediate * tokens;
+  const dequantisation = train.method === "qlora" ? largestMatrix(a) * 2 : 0;
+  const logits = logitBytes(a, train, tokens * train.headShare);
+  const constant = {
+    ...weightBytes(a, train),
+    checkpoints: isKept ? layersTrained * boundary * a.hidden * tokens : 0,
+  };
+  const whole = { activations: activations * layers, dropout: dropout * layers };
+  const recomputed = isFull ? activations + dropout : 0;
+  if (logits.peak > recomputed + gradients + logits.after + dequantisation)
+    return {
+      ...constant,
+      ...(isFull ? { activations: 0, dropout: 0 } : whole),
+      logits: logits.peak,
+      dequantisation: 0,
+    };
+  return {
+    ...constant,
+    activations: whole.activations + gradients,
+    dropout: whole.dropout,
+    logits: logits.after,
+    dequantisation,
+  };
+}
+
+function weightBytes(a: Architecture, train: GpuTraining) {
+  const linear = linearParameters(a);
+  const kept = parameterCount(a) - linear;
+  const nf4 = train.doubleQuant ? NF4_BYTES.double : NF4_BYTES.plain;
+  const adapter = adapterParameters(a, train.rank, train.targets, train.lastLayers);
+  const weightAndGradient = isWide(train) ? 8 : 4;
+  return {
+    weights: linear * (train.method === "qlora" ? nf4 : 2) + kept * (train.software?.fp32Kept ? 4 : 2),
+    adapter: adapter * weightAndGradient,
+    optimizer: adapter * (train.adapterBytes - weightAndGradient),
+  };
+}
+
+/** The adapter's own numbers are fp32. */
+const isWide = ({ adapterBytes }: GpuTraining): boolean => adapterBytes >= 10;
+
+/** Bytes a token that one layer keeps for its backward pass, adapters apart: 16 bits, norms also in fp32. */
 function layerBytes(a: Architecture): number {
   const queries = a.heads * a.headDim;
   const keysValues = a.keyValueHeads * a.headDim;
-  return 16 * a.hidden + 2 * (queries + 2 * keysValues) + 2 * queries + 8 * a.intermediate;
+  return 12 * a.hidden + 2 * (queries + 2 * keysValues) + 2 * queries + 6 * a.intermediate;
 }
 
-function logitBytes(a: Architecture, { loss }: GpuTraining, positions: number): number {
-  if (loss === "naive") return 12 * a.vocabulary * positions;
-  // Chunks hold a copy of the head in fp32 and one in 16 bits (TRL 1.10, `_chunk`).
-  const headCopies = loss === "chunked" ? 6 * a.vocabulary * a.hidden : 0;
-  return 12 * a.vocabulary * Math.min(positions, LOSS_CHUNK[loss]) + headCopies;
+/**
+ * Bytes a token that one layer keeps because adapters need their input. An fp32 adapter or dropout makes a
+ * copy for each matrix (16 bits under autocast) and dropout a mask of 1 byte; else the outputs of the norms
+ * and the product of gate and up are kept once. The attention output is kept anyway.
+ */
+function adapterInputs(a: Architecture, train: GpuTraining): { activations: number; dropout: number } {
+  const { targets, dropout, software } = train;
+  const copied = adaptedMatrices(a, targets).reduce((sum, matrix) => sum + matrix.in, 0);
+  const all = 4 * a.hidden + 2 * a.intermediate;
+  const buffered = software?.bufferedInputs && train.method === "qlora" ? all : 0;
+  if (!isWide(train) && dropout === 0)
+    return { activations: Math.max(buffered, targets === "all-linear" ? all : 2 * a.hidden), dropout: 0 };
+  const width = isWide(train) && software?.fp32AdapterInputs ? 4 : 2;
+  return { activations: buffered + width * copied, dropout: dropout > 0 ? copied : 0 };
+}
+
+/** Copies of the logits, in bytes for each of a position's logits: 16 bits, fp32, log-probabilities, gradient. */
+const LOGIT_BYTES = { naive: 2 + 4 + 4 + 4, chunked: 2, chunk: 12, fp32: 4 + 4 + 2 };
+/** Positions that TRL's chunked loss (1.10, `_chunk`) works at a time. */
+const CHUNK_POSITIONS = 256;
+
+/** Bytes at the moment of the loss, and bytes of it that are still there in the backward pass of a layer. */
+function logitBytes(
+  a: Architecture,
+  { loss, software }: GpuTraining,
+  positions: number,
+): { peak: number; after: number } {
+  const { vocabulary, hidden } = a;
+  switch (loss) {
+    case "naive":
+      return { peak: LOGIT_BYTES.naive * vocabulary * positions, after: 0 };
+    case "chunked":
+      return {
+        peak: (software?.fp32Logits ? LOGIT_BYTES.fp32 : LOGIT_BYTES.chunked) * vocabulary * positions,
+        after: 0,
+      };
+    case "liger": {
+      // Chunks of positions·h/V, rounded up to a power of two, so up to twice that: their logits are about
+      // as large as the hidden states. The gradient of these is there from the forward pass on.
+      const chunk = Math.min(positions, (1.5 * positions * hidden) / vocabulary);
+      const gradient = 2 * hidden * positions;
+      return { peak: LOGIT_BYTES.chunk * vocabulary * chunk + gradient, after: gradient };
+    }
+    case "chunked-nll": {
+      // Each chunk casts the head to fp32, and autocast that copy to 16 bits.
+      const head = 6 * vocabulary * hidden;
+      return { peak: LOGIT_BYTES.chunk * vocabulary * Math.min(positions, CHUNK_POSITIONS) + head, after: 0 };
+    }
+  }
 }

@@ -24,17 +24,21 @@ export interface JobWork {
   diskBytes: Bytes;
 }
 
-export interface JobCost {
+/** What a job takes however much its instance costs. */
+export interface JobTime {
   purchase: Purchase;
   /** From start to verdict. */
   duration: Range<Seconds>;
-  cost: Range<Dollars>;
   /** Seconds between checkpoints; Young's optimum √(2 · time to save · time between evictions). */
   checkpointEvery: Seconds;
   /** Expected. */
   evictions: number;
   /** Paid for as long as the node. */
   diskBytes: Bytes;
+}
+
+export interface JobCost extends JobTime {
+  cost: Range<Dollars>;
 }
 
 /** cluster-autoscaler keeps an idle node for ten minutes by default (--scale-down-unneeded-time). */
@@ -46,12 +50,8 @@ const DISK_USD_PER_GB_HOUR = 0.08 / 730;
 /** On-demand nodes fail too, if rarely: without a published rate, once in about a month. */
 const FAILURES_PER_HOUR = { "on-demand": 1 / 720, spot: SPOT_EVICTIONS_PER_HOUR } as const;
 
-/**
- * Expected cost of the whole job on an instance, or null where it cannot be bought like that. Spot needs a
- * job that resumes: every stage of the trainer does, from its last checkpoint.
- */
-export function jobCost(instance: Instance, purchase: Purchase, job: JobWork): JobCost | null {
-  if (instance.usdPerHour === null || (purchase === "spot" && !instance.spot)) return null;
+/** Expected time of the whole job. Lost work is done again from the last checkpoint: every stage resumes. */
+export function jobTime(purchase: Purchase, job: JobWork): JobTime {
   const rate = FAILURES_PER_HOUR[purchase];
   const save = job.checkpointBytes / SAVE_BYTES_PER_SECOND;
   const checkpointEvery = seconds(Math.max(60, Math.sqrt((2 * save * HOUR) / rate)));
@@ -63,19 +63,23 @@ export function jobCost(instance: Instance, purchase: Purchase, job: JobWork): J
     const again = Math.min(0.9, (rate * lost) / HOUR);
     return seconds(undisturbed / (1 - again));
   });
-  const price = mapRange((end) => instance.usdPerHour! * (purchase === "spot" ? spotShare(end) : 1));
-  const cost = mapRange((end) => {
-    const hours = (duration[end] + IDLE) / HOUR;
-    return dollars(hours * price[end] + (hours * job.diskBytes * DISK_USD_PER_GB_HOUR) / 1e9);
-  });
   const evictions = (rate * duration.expected) / HOUR;
-  return { purchase, duration, cost, checkpointEvery, evictions, diskBytes: job.diskBytes };
+  return { purchase, duration, checkpointEvery, evictions, diskBytes: job.diskBytes };
 }
 
-type End = keyof Range<number>;
+/** Expected cost of a job on an instance, or null where it cannot be bought like that. */
+export function costOn(
+  instance: Instance,
+  { purchase, duration, diskBytes }: JobTime,
+): Range<Dollars> | null {
+  const { usdPerHour } = instance;
+  if (usdPerHour === null || (purchase === "spot" && !instance.spot)) return null;
+  const diskPerHour = (diskBytes * DISK_USD_PER_GB_HOUR) / 1e9;
+  return mapRange((end) => {
+    const price = usdPerHour * (purchase === "spot" ? 1 - SPOT_DISCOUNT[discountEnd[end]] : 1);
+    return dollars(((duration[end] + IDLE) / HOUR) * (price + diskPerHour));
+  });
+}
 
 /** The low end of a cost is the high end of the discount. */
-function spotShare(end: End): number {
-  const discount = { low: SPOT_DISCOUNT.high, expected: SPOT_DISCOUNT.expected, high: SPOT_DISCOUNT.low };
-  return 1 - discount[end];
-}
+const discountEnd = { low: "high", expected: "expected", high: "low" } as const;

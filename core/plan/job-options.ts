@@ -1,9 +1,9 @@
 import { adapterParameters, parameterCount } from "../catalog/architecture.ts";
-import { GPUS, type Gpu, type GpuId } from "../catalog/gpus.ts";
+import { GPUS, type GpuId } from "../catalog/gpus.ts";
 import type { Instance } from "../catalog/instances.ts";
 import type { GpuMeasurement } from "./gpu-calibration.ts";
 import type { GpuTraining } from "./gpu-memory.ts";
-import { jobCost, type JobCost, type JobWork, type Purchase } from "./job-cost.ts";
+import { costOn, jobTime, type JobCost, type JobTime } from "./job-cost.ts";
 import { jobParts, type JobParts } from "./job-time.ts";
 import type { Job, Limits } from "./job.ts";
 import { shapesOn, stepsOf, stepsOn, type GpuStep, type Shape } from "./shapes.ts";
@@ -49,26 +49,26 @@ export function jobOptions(
   const refused: Record<string, number> = {};
   const steps = stepsOf(job);
   const stepsByGpu = remember((id: GpuId) => stepsOn(job, steps, GPUS[id], measuredOn(id)));
-  const worksByKey = new Map<string, Work[]>();
-  const worksOf = ({ gpu, count }: Instance): Work[] => {
-    const key = `${gpu} ${count}`;
-    const works = worksByKey.get(key) ?? worksOn(job, stepsByGpu(gpu), GPUS[gpu], count);
-    worksByKey.set(key, works);
-    return works;
-  };
-  const options = instances.flatMap((instance) => {
-    const reason = unusable(instance) ?? (worksOf(instance).length === 0 ? "too little GPU memory" : null);
-    if (reason === null) return worksOf(instance).flatMap((work) => purchases(instance, work));
-    refused[reason] = (refused[reason] ?? 0) + 1;
-    return [];
+  const worksByKey = remember((key: `${GpuId} ${number}`) => {
+    const [id, count] = key.split(" ") as [GpuId, string];
+    return worksOn(job, stepsByGpu(id), id, Number(count));
   });
-  options.sort((a, b) => a.cost.expected - b.cost.expected || a.duration.expected - b.duration.expected);
-  return {
-    options: options.filter((option) => isWithin(option, limits)),
-    beyondLimits: options.filter((option) => !isWithin(option, limits)),
-    refused,
-  };
+  const all: JobOption[] = [];
+  for (const instance of instances) {
+    const unfit = unusable(instance);
+    const works = unfit === null ? worksByKey(`${instance.gpu} ${instance.count}`) : [];
+    const reason = unfit ?? (works.length === 0 ? "too little GPU memory" : null);
+    if (reason !== null) refused[reason] = (refused[reason] ?? 0) + 1;
+    for (const work of works) addOption(all, instance, work);
+  }
+  all.sort(byCost);
+  const within = all.filter((option) => isWithin(option, limits));
+  const beyond = within.length === all.length ? [] : all.filter((option) => !isWithin(option, limits));
+  return { options: within, beyondLimits: beyond, refused };
 }
+
+const byCost = (a: JobOption, b: JobOption): number =>
+  a.cost.expected - b.cost.expected || a.duration.expected - b.duration.expected;
 
 /** Both limits are of what is expected. */
 export const isWithin = ({ cost, duration }: JobOption, { maxUsd, maxHours }: Limits): boolean =>
@@ -88,18 +88,19 @@ function remember<Key, Value>(make: (key: Key) => Value): (key: Key) => Value {
   };
 }
 
-/** A shape and what it takes on the GPUs that it is for, whatever they cost. */
+/** An option without the instance, and so without its price. */
 interface Work {
+  gpu: GpuId;
   shape: Shape;
   parts: JobParts;
-  work: JobWork;
-  /** Of one optimizer step. */
-  stepSeconds: number;
+  time: JobTime;
+  checkpointEverySteps: number;
 }
 
-function worksOn(job: Job, steps: readonly GpuStep[], gpu: Gpu, count: number): Work[] {
-  return shapesOn(job, steps, count).map((shape) => {
-    const parts = jobParts(job, shape, gpu);
+/** Ways to do a job on so many of a GPU, bought either way. */
+function worksOn(job: Job, steps: readonly GpuStep[], gpu: GpuId, count: number): Work[] {
+  return shapesOn(job, steps, count).flatMap((shape) => {
+    const parts = jobParts(job, shape, GPUS[gpu]);
     const { node, image, weights, training, evaluation } = parts;
     const work = {
       work: mapRange((end) => seconds(training[end] + evaluation[end])),
@@ -108,36 +109,38 @@ function worksOn(job: Job, steps: readonly GpuStep[], gpu: Gpu, count: number): 
       checkpointBytes: bytes(12 * adapterParameters(job.architecture, job.rank, job.targets, job.lastLayers)),
       diskBytes: bytes(100e9 + 2 * parameterCount(job.architecture)),
     };
-    return {
-      shape,
-      parts,
-      work,
-      stepSeconds: (job.effectiveBatch * job.rowTokens) / shape.rates.expected,
-    };
+    const stepSeconds = (job.effectiveBatch * job.rowTokens) / shape.rates.expected;
+    return (["on-demand", "spot"] as const).map((purchase) => {
+      const time = jobTime(purchase, work);
+      const checkpointEverySteps = Math.max(1, Math.round(time.checkpointEvery / stepSeconds));
+      return { gpu, shape, parts, time, checkpointEverySteps };
+    });
   });
 }
 
-function purchases(instance: Instance, { shape, parts, work, stepSeconds }: Work): JobOption[] {
-  const { train, gpus, gradientAccumulation, peakBytes, rates } = shape;
-  return (["on-demand", "spot"] as Purchase[]).flatMap((purchase) => {
-    const cost = jobCost(instance, purchase, work);
-    if (cost === null) return [];
-    return [
-      {
-        ...cost,
-        instance: instance.type,
-        gpu: instance.gpu,
-        gpus,
-        method: train.method,
-        microBatch: train.microBatch,
-        gradientAccumulation,
-        checkpointing: train.checkpointing,
-        checkpointEverySteps: Math.max(1, Math.round(cost.checkpointEvery / stepSeconds)),
-        peakBytes,
-        tokensPerSecond: rates,
-        parts,
-        priceDate: instance.priceDate,
-      },
-    ];
+/** Field by field: spread, this takes V8 most of the time of planning. */
+function addOption(options: JobOption[], instance: Instance, work: Work): void {
+  const { gpu, shape, parts, time, checkpointEverySteps } = work;
+  const cost = costOn(instance, time);
+  if (cost === null) return;
+  options.push({
+    instance: instance.type,
+    gpu,
+    gpus: shape.gpus,
+    purchase: time.purchase,
+    method: shape.train.method,
+    microBatch: shape.train.microBatch,
+    gradientAccumulation: shape.gradientAccumulation,
+    checkpointing: shape.train.checkpointing,
+    peakBytes: shape.peakBytes,
+    tokensPerSecond: shape.rates,
+    duration: time.duration,
+    cost,
+    priceDate: instance.priceDate,
+    parts,
+    checkpointEvery: time.checkpointEvery,
+    checkpointEverySteps,
+    evictions: time.evictions,
+    diskBytes: time.diskBytes,
   });
 }

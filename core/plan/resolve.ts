@@ -1,5 +1,6 @@
 import type { Architecture } from "../catalog/architecture.ts";
-import { baseModel, BASE_MODELS, type BaseModel } from "../catalog/base-models.ts";
+import { CATALOG, type BaseModel, type Catalog } from "../catalog/base-models.ts";
+import { nearest } from "../spec/explain.ts";
 import type { FineTuneSpec } from "../spec/fine-tune.ts";
 import type { Problem } from "../spec/problems.ts";
 import type { Base, RunFile } from "../spec/run-file.ts";
@@ -25,11 +26,12 @@ export interface BaseFolder {
 
 type Resolution = { resolved: ResolvedBase } | { problem: Omit<Problem, "file"> };
 
-/** Which weights a spec's `base` means on this stack. */
+/** Which weights a spec's `base` means on this stack. `folder` is what loading found in a `base: {folder}`. */
 export function resolveBase(
   spec: FineTuneSpec,
-  weights: StackConfig["weights"],
+  { weights, catalog: catalogFile }: Pick<StackConfig, "weights" | "catalog">,
   folder: BaseFolder | null,
+  catalog: Catalog,
 ): Resolution {
   if (folder !== null) {
     const { path, digest, architecture, context } = folder;
@@ -43,10 +45,10 @@ export function resolveBase(
     };
     return { resolved: { base, architecture, context, entry: null } };
   }
-  if (typeof spec.base === "string") return resolveCatalog(spec.base, weights);
+  if (typeof spec.base === "string") return resolveCatalog(spec.base, weights, catalog, catalogFile);
   if ("hub" in spec.base) {
     const { hub, revision } = spec.base;
-    const known = Object.values<BaseModel>(BASE_MODELS).find((entry) => entry.hubId === hub);
+    const known = [...catalog.values()].find((entry) => entry.hubId === hub);
     const base: Base = {
       id: hub,
       hubId: hub,
@@ -60,16 +62,19 @@ export function resolveBase(
   throw new Error("a folder base without what loading found in it");
 }
 
-function resolveCatalog(id: string, weights: StackConfig["weights"]): Resolution {
-  const entry = baseModel(id);
-  if (entry === undefined)
-    return {
-      problem: {
-        path: "base",
-        message: `${id} is not in the catalog`,
-        hint: `one of ${Object.keys(BASE_MODELS).join(", ")}, or {hub, revision}, or {folder}`,
-      },
-    };
+function resolveCatalog(
+  id: string,
+  weights: StackConfig["weights"],
+  catalog: Catalog,
+  catalogFile: string,
+): Resolution {
+  const entry = catalog.get(id);
+  if (entry === undefined) {
+    const near = nearest(id, [...catalog.keys()]);
+    const known = `one of ${[...catalog.keys()].join(", ")}, or {hub, revision}, or {folder}`;
+    const hint = near === undefined ? known : `did you mean ${near}?`;
+    return { problem: { path: "base", message: `${id} is not in the catalog`, hint } };
+  }
   const { hubId, revision, licence, architecture, context } = entry;
   const common = { id, hubId, licence };
   if (weights === "package" && entry.package !== undefined) {
@@ -81,13 +86,10 @@ function resolveCatalog(id: string, weights: StackConfig["weights"]): Resolution
     const base: Base = { ...common, revision, weights: { kind: "hub" } };
     return { resolved: { base, architecture, context, entry } };
   }
-  return {
-    problem: {
-      path: "base",
-      message: `${id} has no verified hub revision in the catalog`,
-      hint: `pin one: base: {hub: ${hubId}, revision: <commit hash>}`,
-    },
-  };
+  const hint = CATALOG.has(id)
+    ? `pin one: base: {hub: ${hubId}, revision: <commit hash>}`
+    : `set bases.${id}.revision in ${catalogFile} to a commit hash of ${hubId}`;
+  return { problem: { path: "base", message: `${id} has no verified hub revision in the catalog`, hint } };
 }
 
 /** What a training may take: bytes at best, and a share of the machine's memory at most. On a CPU a larger

@@ -53,7 +53,7 @@ export function stepsOf(job: Job): Step[] {
     divisors(job.effectiveBatch).flatMap((microBatch) =>
       (["none", "full"] as const).map((checkpointing) => {
         const train = trainingOn(job, method, microBatch, checkpointing);
-        return { train, peakBytes: gpuMemory(job.architecture, train).peakBytes };
+        return { train, peakBytes: gpuMemory(job.architecture, train).processBytes };
       }),
     ),
   );

@@ -16,3 +16,9 @@ export function duration(seconds: number): string {
 }
 
 export const percent = (share: number): string => `${Math.round(share * 100)} %`;
+
+/** Made once: toLocaleString makes one each time, which takes longer than planning a GPU. */
+const english = new Intl.NumberFormat("en");
+
+/** To two figures, with separators: a number that is not known better. */
+export const figure = (value: number): string => english.format(Number(value.toPrecision(2)));

@@ -9,14 +9,21 @@ import type { GpuTraining } from "./gpu-memory.ts";
 import { seconds, type Range, type Seconds } from "./units.ts";
 
 /**
- * Share of the peak that the arithmetic of a step reaches, recomputation counted as work. A plain
- * transformers step in PEFT's own benchmark reaches 0.25, torchtune's compiled QLoRA 0.57; docs/planner.md
- * holds the published cases that this band has to contain.
+ * Share of the peak that matrix products reach, recomputation counted as work. Slow end: plain transformers
+ * and PEFT; fast end: fused or compiled kernels. This and the two below were fitted to the published
+ * throughputs of docs/planner.md, all of which the band has to contain.
  */
-export const UTILISATION = { low: 0.2, expected: 0.36, high: 0.62 } as const;
+export const UTILISATION = { low: 0.55, expected: 0.66, high: 0.87 } as const;
 
-/** Kernels of a layer are launched one by one: seconds a layer and pass, compiled to uncompiled. */
-const LAUNCH_SECONDS = { low: 1.2e-3, expected: 0.6e-3, high: 0.1e-3 } as const;
+/**
+ * What the kernels between the matrix products read and write: bytes a token, layer and pass, in multiples of
+ * `hidden`. That is why a narrow model, or a GPU with little bandwidth, uses less of its peak.
+ */
+const TRAFFIC = { low: 640, expected: 320, high: 140 } as const;
+
+/** The host starts the kernels of a layer one by one: seconds a layer and pass. Rules where rows are short. */
+const LAUNCH_SECONDS = { low: 2e-3, expected: 1.3e-3, high: 0.7e-3 } as const;
+
 /** Bytes moved for each 4-bit weight that is dequantised: half read, two written. */
 const DEQUANTISATION_BYTES = 2.5;
 /** Reading and writing reaches this share of the bandwidth. */
@@ -54,8 +61,8 @@ export function stepWork(
 }
 
 /**
- * Tokens a second of one GPU. Slow and fast ends differ by utilisation and launches; `measured` is the
- * utilisation that earlier runs reached there, and narrows the band.
+ * Tokens a second of one GPU. `measured` is the utilisation that earlier runs reached there: the expected
+ * rate is scaled by it, since all that slows a step tends to come together, and the band becomes narrow.
  */
 export function tokensPerSecond(
   a: Architecture,
@@ -63,23 +70,28 @@ export function tokensPerSecond(
   gpu: Gpu,
   measured: number | null = null,
 ): Range<number> {
-  const tokens = train.microBatch * train.maxLength;
-  const { hardwareFlops } = stepWork(a, train, train.maxLength);
-  const passes = train.checkpointing === "full" ? 3 : 2;
-  const dequantisation =
-    train.method === "qlora"
-      ? (passes * DEQUANTISATION_BYTES * linearParameters(a)) / (gpu.bandwidth * BANDWIDTH_SHARE)
-      : 0;
-  const rate = (end: keyof typeof UTILISATION): number => {
-    const share = measured === null ? UTILISATION[end] : measured * CALIBRATED_BAND[end];
-    const arithmetic = (tokens * hardwareFlops) / (gpu.flopsPerSecond * share);
-    return tokens / (arithmetic + dequantisation + LAUNCH_SECONDS[end] * a.layers * passes);
-  };
-  return { low: rate("low"), expected: rate("expected"), high: rate("high") };
+  const rate = (end: keyof typeof UTILISATION): number =>
+    (train.microBatch * train.maxLength) / stepSeconds(a, train, gpu, end);
+  if (measured === null) return { low: rate("low"), expected: rate("expected"), high: rate("high") };
+  const expected = (rate("expected") * measured) / UTILISATION.expected;
+  return { low: expected * CALIBRATED_BAND.low, expected, high: expected * CALIBRATED_BAND.high };
 }
 
 /** After a run on the same GPU and family. */
 export const CALIBRATED_BAND = { low: 1 / 1.3, expected: 1, high: 1.3 } as const;
+
+/** Kernels are started while others run: a step takes as long as the slower of host and GPU. */
+function stepSeconds(a: Architecture, train: GpuTraining, gpu: Gpu, end: keyof typeof UTILISATION): number {
+  const tokens = train.microBatch * train.maxLength;
+  const passes = train.checkpointing === "full" ? 3 : 2;
+  const { hardwareFlops } = stepWork(a, train, train.maxLength);
+  const dequantised = train.method === "qlora" ? DEQUANTISATION_BYTES * linearParameters(a) : 0;
+  const moved = passes * (TRAFFIC[end] * a.hidden * a.layers * tokens + dequantised);
+  const onGpu =
+    (tokens * hardwareFlops) / (gpu.flopsPerSecond * UTILISATION[end]) +
+    moved / (gpu.bandwidth * BANDWIDTH_SHARE);
+  return Math.max(onGpu, LAUNCH_SECONDS[end] * a.layers * passes);
+}
 
 /** Seconds that a number of tokens takes at these rates; the fast rate is the low end. */
 export const durationOf = (tokens: number, rates: Range<number>): Range<Seconds> => ({

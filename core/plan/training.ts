@@ -5,7 +5,7 @@ import type { RunFile } from "../spec/run-file.ts";
 import type { Prediction } from "./calibration.ts";
 import { jobOf } from "./flight.ts";
 import type { GpuMeasurement } from "./gpu-calibration.ts";
-import { gpuMemory } from "./gpu-memory.ts";
+import { gpuMemory, type GpuTraining } from "./gpu-memory.ts";
 import { jobParts } from "./job-time.ts";
 import { trainingMemory, type MemoryPlan } from "./memory.ts";
 import { resolveTraining, trainingWith } from "./resolve.ts";
@@ -80,6 +80,15 @@ function onCpu(spec: FineTuneSpec, { architecture, data, memoryBytes, speed }: T
 /** CUDA libraries, and the weights once in 16 bits on their way to the GPU: unverified. */
 const hostBytesOf = (a: Architecture): Bytes => bytes(4e9 + 2 * parameterCount(a));
 
+/** What the process takes of the GPU: what has to fit. `reserve` is what the allocator and CUDA add. */
+function processMemory(a: Architecture, train: GpuTraining): MemoryPlan {
+  const { processBytes, allocatedBytes, breakdown } = gpuMemory(a, train);
+  return {
+    peakBytes: processBytes,
+    breakdown: { ...breakdown, reserve: bytes(processBytes - allocatedBytes) },
+  };
+}
+
 /**
  * One GPU of a kind that is there already, so the fastest shape is the cheapest; 16-bit weights where they
  * fit. What does not fit is planned at its smallest, so that the plan can say what it takes.
@@ -96,7 +105,7 @@ function onGpu(spec: FineTuneSpec, facts: TrainingFacts, gpu: GpuId): TrainingPl
   if (shape === undefined)
     return {
       ...unknown(smallest),
-      memory: gpuMemory(architecture, trainingOn(job, method, 1, "full")),
+      memory: processMemory(architecture, trainingOn(job, method, 1, "full")),
       hostBytes,
     };
   const { train, rates, peakBytes } = shape;
@@ -108,7 +117,7 @@ function onGpu(spec: FineTuneSpec, facts: TrainingFacts, gpu: GpuId): TrainingPl
       checkpointing: train.checkpointing === "full",
       computeDtype,
     }),
-    memory: gpuMemory(architecture, train),
+    memory: processMemory(architecture, train),
     hostBytes,
     seconds: mapRange((end) => seconds(training[end] + evaluation[end])),
     prediction: {

@@ -1,7 +1,7 @@
 import leven from "leven";
 import { z } from "zod";
 
-/** What is wrong at a place of a model file, in a person's words. */
+/** What is wrong at a place of a YAML file, in a person's words. */
 export interface Explained {
   path: string[];
   message: string;
@@ -16,7 +16,7 @@ const FORMS: Record<string, string> = {
   "data.source": "{file: path}, {package: name, file: path}, or a list of these",
 };
 
-/** One zod issue → one or more problems. `value` is the whole document, `schema` what it has to satisfy. */
+/** One zod issue of `schema` → one or more problems. `value` is the whole document. */
 export function explain(issue: Issue, value: unknown, schema: z.ZodType): Explained[] {
   const path = issue.path.map(String);
   const set = valueAt(value, path);
@@ -24,7 +24,7 @@ export function explain(issue: Issue, value: unknown, schema: z.ZodType): Explai
     case "unrecognized_keys":
       return issue.keys.map((key) => unknownKey(path, key, schema));
     case "invalid_union":
-      return explainUnion(issue, value, path, schema);
+      return explainUnion(issue, value, schema);
     case "invalid_type":
       if (set === undefined) return [{ path, message: "is missing" }];
       return [
@@ -36,6 +36,8 @@ export function explain(issue: Issue, value: unknown, schema: z.ZodType): Explai
       const near = typeof set === "string" ? nearest(set, allowed) : undefined;
       return [withShown(path, `must be one of ${allowed.join(", ")}`, set, near && `did you mean ${near}?`)];
     }
+    case "invalid_key":
+      return issue.issues.map(({ message }) => ({ path, message: `the name ${message}` }));
     case "too_small":
       return [
         withShown(path, limitMessage(issue, issue.inclusive ? "at least" : "more than", issue.minimum), set),
@@ -86,12 +88,8 @@ function withShown(path: string[], message: string, set: unknown, hint?: string)
 }
 
 /** Of the forms that are allowed, the one that is meant is the one with the fewest faults. */
-function explainUnion(
-  issue: z.core.$ZodIssueInvalidUnion,
-  value: unknown,
-  path: string[],
-  schema: z.ZodType,
-): Explained[] {
+function explainUnion(issue: z.core.$ZodIssueInvalidUnion, value: unknown, schema: z.ZodType): Explained[] {
+  const path = issue.path.map(String);
   const set = valueAt(value, path);
   if (set === undefined) return [{ path, message: "is missing" }];
   const [meant] = formsOf(issue)
@@ -122,10 +120,9 @@ function formsOf(issue: z.core.$ZodIssueInvalidUnion): Issue[][] {
 }
 
 function unknownKey(path: string[], key: string, schema: z.ZodType): Explained {
-  const root = jsonSchemaOf(schema);
-  const known = keysAt(root, path);
+  const known = keysAt(path, schema);
   const near = nearest(key, known);
-  const home = sectionsWith(root, key).find((section) => section !== path.join("."));
+  const home = sectionsWith(key, schema).find((section) => section !== path.join("."));
   const hint =
     home !== undefined
       ? `${key} belongs under ${home}`
@@ -157,24 +154,31 @@ export function valueAt(value: unknown, path: string[]): unknown {
 interface SchemaNode {
   properties?: Record<string, SchemaNode>;
   items?: SchemaNode;
+  additionalProperties?: SchemaNode | boolean;
   anyOf?: SchemaNode[];
 }
 
-const jsonSchemas = new WeakMap<z.ZodType, SchemaNode>();
-function jsonSchemaOf(schema: z.ZodType): SchemaNode {
-  const found = jsonSchemas.get(schema) ?? (z.toJSONSchema(schema, { io: "input" }) as SchemaNode);
-  jsonSchemas.set(schema, found);
-  return found;
+const roots = new WeakMap<z.ZodType, SchemaNode>();
+function rootOf(schema: z.ZodType): SchemaNode {
+  const root = roots.get(schema) ?? (z.toJSONSchema(schema, { io: "input" }) as SchemaNode);
+  roots.set(schema, root);
+  return root;
+}
+/** What stands under a key: in a list, in a block of known keys, or in one whose keys are names. */
+function below(node: SchemaNode, key: string): SchemaNode | undefined {
+  if (/^\d+$/.test(key) && node.items !== undefined) return node.items;
+  const named = typeof node.additionalProperties === "object" ? node.additionalProperties : undefined;
+  return node.properties?.[key] ?? named;
 }
 const alternatives = (node: SchemaNode): SchemaNode[] => node.anyOf?.flatMap(alternatives) ?? [node];
 
 /** Keys that the schema knows under a path. */
-function keysAt(root: SchemaNode, path: string[]): string[] {
-  let nodes = alternatives(root);
+function keysAt(path: string[], schema: z.ZodType): string[] {
+  let nodes = alternatives(rootOf(schema));
   for (const key of path)
     nodes = nodes
       .flatMap((node) => {
-        const next = /^\d+$/.test(key) ? node.items : node.properties?.[key];
+        const next = below(node, key);
         return next === undefined ? [] : [next];
       })
       .flatMap(alternatives);
@@ -182,6 +186,6 @@ function keysAt(root: SchemaNode, path: string[]): string[] {
 }
 
 /** Top-level sections that have a key of this name. */
-function sectionsWith(root: SchemaNode, key: string): string[] {
-  return keysAt(root, []).filter((section) => keysAt(root, [section]).includes(key));
+function sectionsWith(key: string, schema: z.ZodType): string[] {
+  return keysAt([], schema).filter((section) => keysAt([section], schema).includes(key));
 }

@@ -33,7 +33,7 @@ export type Hardware = z.infer<typeof hardwareSchema>;
 /** The catalog's instances with a hardware file's prices, machines and choice; or what it names wrongly. */
 export function applyHardware(
   { prices, machines, only, date }: Hardware,
-  problem: (path: string, message: string, hint: string) => Problem,
+  problem: (keys: string[], message: string, hint: string) => Problem,
 ): { instances: Instance[] } | { problems: Problem[] } {
   const owned = machines.map(({ name, ...machine }): Instance => ({
     ...machine,
@@ -51,14 +51,14 @@ export function applyHardware(
   });
   const all = [...owned, ...priced];
   const known = new Set(all.map(({ type }) => type));
-  const named: [string, string][] = [
-    ...Object.keys(prices).map((type): [string, string] => [`prices.${type}`, type]),
-    ...(only ?? []).map((name, index): [string, string] => [`only.${index}`, name]),
+  const named: [string[], string][] = [
+    ...Object.keys(prices).map((type): [string[], string] => [["prices", type], type]),
+    ...(only ?? []).map((name, index): [string[], string] => [["only", String(index)], name]),
   ];
   const problems = named
     .filter(([, name]) => !known.has(name))
-    .map(([path, name]) =>
-      problem(path, `${name} is neither in the catalog nor under machines`, "see core/catalog/instances.ts"),
+    .map(([keys, name]) =>
+      problem(keys, `${name} is neither in the catalog nor under machines`, "see core/catalog/instances.ts"),
     );
   if (problems.length > 0) return { problems };
   return { instances: only === null ? all : all.filter(({ type }) => only.includes(type)) };

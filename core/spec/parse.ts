@@ -4,8 +4,9 @@ import { explain } from "./explain.ts";
 import { fineTuneSchema, type FineTuneSpec } from "./fine-tune.ts";
 import type { Problem } from "./problems.ts";
 
-/** What a YAML file says, and where: `lineOf` takes dotted paths. */
-export type Parsed<T> = { value: T; lineOf: (path: string) => number | undefined } | { problems: Problem[] };
+/** What a YAML file says, and where: `lineOf` takes a dotted path, or its keys where these have dots. */
+export type Parsed<T> =
+  { value: T; lineOf: (path: string | readonly string[]) => number | undefined } | { problems: Problem[] };
 
 interface Position {
   line: number;
@@ -41,7 +42,10 @@ export function parseAs<T extends z.ZodType>(
     return offset === undefined ? undefined : positionAt(offset);
   };
   const result = schema.safeParse(read.value);
-  if (result.success) return { value: result.data, lineOf: (path) => positionOf(path.split("."))?.line };
+  if (result.success) {
+    const keysOf = (path: string | readonly string[]) => (typeof path === "string" ? path.split(".") : path);
+    return { value: result.data, lineOf: (path) => positionOf(keysOf(path))?.line };
+  }
   const problems = result.error.issues.flatMap((issue) => explain(issue, read.value, schema));
   return {
     problems: problems.map(({ path, ...rest }) => ({

@@ -8,6 +8,9 @@ const integer = (limits: z.ZodNumber) =>
   z.string().regex(/^\d+$/, "must be a whole number").transform(Number).pipe(limits);
 const folderOrGlob = z.string().min(1, "must not be empty");
 
+/** Where a project keeps base models of its own; the one name that need not be there. */
+export const DEFAULT_CATALOG_FILE = "catalog.yaml";
+
 /** `tuneform:` keys of Pulumi.<stack>.yaml; the same keys, with descriptions, stand in Pulumi.yaml. */
 const stackSchema = z.strictObject({
   target: z
@@ -27,13 +30,15 @@ const stackSchema = z.strictObject({
   parallelism: integer(z.number().min(1, "must be at least 1")).default(1),
   /** A hardware file: core/spec/hardware.ts. Empty: the catalog's list prices. */
   hardware: z.string().default(""),
+  /** Base models of one's own: core/spec/catalog-file.ts. */
+  catalog: folderOrGlob.default(DEFAULT_CATALOG_FILE),
   weights: z.enum(["hub", "package"], "must be `hub` or `package`").default("package"),
   /** JSON text of core/spec/kubernetes.ts. Empty: none. */
   kubernetes: z.string().default(""),
 });
 
-/** Names of all `tuneform:` keys. */
-export const STACK_KEYS = Object.keys(stackSchema.shape);
+/** Names of the `tuneform:` keys, without the prefix. */
+export const STACK_KEYS = Object.keys(stackSchema.shape) as (keyof StackConfig)[];
 
 /** How and where a stack's fine-tunes are made. `workspace` and `models` are relative to the project. */
 export interface StackConfig extends Omit<z.infer<typeof stackSchema>, "kubernetes"> {

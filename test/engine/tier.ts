@@ -8,14 +8,21 @@ export function has(program: string): boolean {
   return !execaSync("which", [program], { reject: false }).failed;
 }
 
+/** Whether a tier has to run here. */
+export const requires = (tier: string): boolean => required.includes(tier);
+
 /**
- * Says loudly when a tier cannot run here, and fails where it is required: a skipped test must never
+ * Says loudly that a tier cannot run here, and fails where it is required: a skipped test must never
  * look like a passed one.
  */
-export function tierRuns(tier: string, missing: string[]): boolean {
-  if (missing.length === 0) return true;
-  const message = `tier ${tier} is SKIPPED: ${missing.join(", ")} not found on PATH`;
-  if (required.includes(tier)) throw new Error(`${message}, but TUNEFORM_REQUIRE asks for it`);
+export function skipTier(tier: string, reason: string): void {
+  const message = `tier ${tier} is SKIPPED: ${reason}`;
+  if (requires(tier)) throw new Error(`${message}, but TUNEFORM_REQUIRE asks for it`);
   console.warn(`\n!!! ${message}\n`);
-  return false;
+}
+
+/** Whether a tier runs here: nothing that it needs is missing. Else it is skipped, loudly. */
+export function tierRuns(tier: string, missing: string[]): boolean {
+  if (missing.length > 0) skipTier(tier, `${missing.join(", ")} not found on PATH`);
+  return missing.length === 0;
 }

@@ -174,7 +174,7 @@ const step: GpuStepTaken = {
 describe("what a training took on a GPU", () => {
   const a = llamaJob.architecture;
   const planned = {
-    peakBytes: gpuMemory(a, step.train).peakBytes,
+    peakBytes: gpuMemory(a, step.train).processBytes,
     tokensPerSecond: tokensPerSecond(a, step.train, GPUS.l4).expected,
     seconds: null,
   };

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Architecture } from "../../core/catalog/architecture.ts";
-import { BASE_MODELS, type BaseModel } from "../../core/catalog/base-models.ts";
+import { BASE_MODELS, CATALOG, type BaseModel } from "../../core/catalog/base-models.ts";
 import { GPUS, type GpuId } from "../../core/catalog/gpus.ts";
 import { INSTANCES } from "../../core/catalog/instances.ts";
 import { compareBases } from "../../core/plan/compare-bases.ts";
@@ -24,7 +24,7 @@ const trainings = fc.record({
   maxLength: fc.integer({ min: 16, max: 8192 }),
   microBatch: fc.integer({ min: 1, max: 16 }),
   checkpointing: fc.constantFrom("none", "full"),
-  loss: fc.constantFrom("naive", "chunked", "liger"),
+  loss: fc.constantFrom("naive", "chunked", "liger", "chunked-nll"),
   headShare: fc.double({ min: 0.01, max: 1, noNaN: true }),
   adapterBytes: fc.constantFrom(16, 10, 8, 6),
 } satisfies { [Key in keyof GpuTraining]: fc.Arbitrary<GpuTraining[Key]> });
@@ -35,8 +35,8 @@ describe("memory of a training step on a GPU", () => {
   it.each(["rank", "maxLength", "microBatch"] as const)("never falls when %s grows", (field) => {
     fc.assert(
       fc.property(anyArchitecture, trainings, fc.integer({ min: 1, max: 64 }), (a, train, more) => {
-        const before = gpuMemory(a, train).peakBytes;
-        expect(gpuMemory(a, { ...train, [field]: train[field] + more }).peakBytes).toBeGreaterThanOrEqual(
+        const before = gpuMemory(a, train).processBytes;
+        expect(gpuMemory(a, { ...train, [field]: train[field] + more }).processBytes).toBeGreaterThanOrEqual(
           before,
         );
       }),
@@ -49,7 +49,7 @@ describe("memory of a training step on a GPU", () => {
       fc.assert(
         fc.property(anyArchitecture, trainings, fc.integer({ min: 1, max: 64 }), (a, train, more) => {
           const larger: Architecture = { ...a, [field]: a[field] + more };
-          expect(gpuMemory(larger, train).peakBytes).toBeGreaterThan(gpuMemory(a, train).peakBytes);
+          expect(gpuMemory(larger, train).processBytes).toBeGreaterThan(gpuMemory(a, train).processBytes);
         }),
       );
     },
@@ -58,9 +58,9 @@ describe("memory of a training step on a GPU", () => {
   it("is the sum of its parts, and less in 4 bits than in 16", () => {
     fc.assert(
       fc.property(anyArchitecture, trainings, (a, train) => {
-        const { peakBytes, breakdown } = gpuMemory(a, train);
+        const { allocatedBytes, breakdown } = gpuMemory(a, train);
         const sum = Object.values(breakdown).reduce((total, part) => total + part, 0);
-        expect(Math.abs(sum - peakBytes)).toBeLessThan(10);
+        expect(Math.abs(sum - allocatedBytes)).toBeLessThan(10);
         const [four, sixteen] = (["qlora", "lora"] as const).map((method) =>
           gpuMemory(a, { ...train, method }),
         );
@@ -91,13 +91,13 @@ const defaults: GpuTraining = {
 };
 
 describe("an estimate", () => {
-  it("fits a GPU only where the peak is below what CUDA sees, and never one without bf16", () => {
+  it("fits a GPU only where the process is below what CUDA sees, and never one without bf16", () => {
     fc.assert(
       fc.property(anyArchitecture, trainings, (a, train) => {
-        const { fits, peakBytes, gpu } = estimate(a, train, null);
+        const { fits, processBytes, gpu } = estimate(a, train, null);
         for (const [id, fit] of Object.entries(fits)) {
           const known = GPUS[id as GpuId];
-          if (fit) expect(peakBytes).toBeLessThan(known.memoryBytes);
+          if (fit) expect(processBytes).toBeLessThan(known.memoryBytes);
           if (!known.bf16) expect(fit).toBe(false);
         }
         if (gpu !== null) expect(fits[gpu]).toBe(true);
@@ -117,13 +117,13 @@ describe("speed", () => {
     expect(full.hardwareFlops / none.hardwareFlops).toBeLessThan(1.5);
   });
 
-  it("is a range in order, and higher on a faster GPU", () => {
+  it("is a range in order, and never lower on a faster GPU: short rows wait for the host", () => {
     fc.assert(
       fc.property(anyArchitecture, trainings, (a, train) => {
         const [l4, h100] = [GPUS.l4, GPUS["h100-80gb"]].map((gpu) => tokensPerSecond(a, train, gpu));
         expect(l4!.low).toBeLessThan(l4!.expected);
         expect(l4!.expected).toBeLessThan(l4!.high);
-        expect(h100!.expected).toBeGreaterThan(l4!.expected);
+        expect(h100!.expected).toBeGreaterThanOrEqual(l4!.expected);
       }),
     );
   });
@@ -131,7 +131,7 @@ describe("speed", () => {
 
 describe("a comparison of bases", () => {
   it("plans every base of the catalog, cheapest first", () => {
-    const bases = compareBases(exampleSpec(), exampleFacts.data, INSTANCES);
+    const bases = compareBases(exampleSpec(), exampleFacts.data, INSTANCES, CATALOG);
     expect(bases.map(({ id }) => id).sort()).toEqual(Object.keys(BASE_MODELS).sort());
     const costs = bases.map(({ flight }) => flight.best?.cost.expected ?? Infinity);
     expect(costs).toEqual(costs.toSorted((a, b) => a - b));

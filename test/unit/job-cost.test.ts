@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { INSTANCES } from "../../core/catalog/instances.ts";
-import { jobCost } from "../../core/plan/job-cost.ts";
+import { INSTANCES, type Instance } from "../../core/catalog/instances.ts";
+import { costOn, jobTime, type JobWork, type Purchase } from "../../core/plan/job-cost.ts";
 import { bytes, HOUR, seconds } from "../../core/plan/units.ts";
 
 describe("cost of a job", () => {
@@ -9,6 +9,12 @@ describe("cost of a job", () => {
     const work = { low: seconds(hours * HOUR), expected: seconds(hours * HOUR), high: seconds(hours * HOUR) };
     const startUp = { low: seconds(600), expected: seconds(600), high: seconds(600) };
     return { work, startUp, checkpointBytes: bytes(0.5e9), diskBytes: bytes(100e9) };
+  };
+
+  const jobCost = (instance: Instance, purchase: Purchase, work: JobWork) => {
+    const time = jobTime(purchase, work);
+    const cost = costOn(instance, time);
+    return cost === null ? null : { ...time, cost };
   };
 
   it("on demand is the price of work, start, ten idle minutes and disk for as long", () => {

@@ -45,6 +45,21 @@ describe("data files", () => {
     expect(times).toBe(1);
   });
 
+  it("that are shared are checked against each fine-tune's own labels, and problems name each", async () => {
+    write("data/rows.jsonl", rows(100));
+    write("models/one.yaml", replaced("triage", "one"));
+    for (const name of ["two", "three"])
+      write(
+        `models/${name}.yaml`,
+        good.replace("triage", name).replace("labels: [spam, ham]", "labels: [spam, eggs]"),
+      );
+    const error = await load().catch((thrown: unknown) => thrown);
+    const { problems } = error as InvalidInput;
+    expect(
+      problems.filter(({ message }) => message.includes('the label "ham" is not declared')),
+    ).toHaveLength(2);
+  });
+
   it("are named by the digest of their bytes, a byte order mark included", async () => {
     const content = `\uFEFF${rows(100)}`;
     write("data/rows.jsonl", content);

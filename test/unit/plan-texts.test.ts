@@ -31,7 +31,7 @@ describe.each([
     for (const part of [
       "tokens estimated from characters",
       /start-up: node 3\.0 min to 9\.0 min, image 60 s to 6\.0 min, weights \d+ s to \d+ s/,
-      /training .* to .* at [\d,]+ to [\d,]+ tokens\/s \(20 % to 62 % of the GPU's peak\)/,
+      /training .* to .* at [\d,]+ to [\d,]+ tokens\/s \(matrix products at 55 % to 87 % of the GPU's peak\)/,
       /evaluation .* to /,
       /price of \d{4}-\d\d-\d\d/,
       /a checkpoint every .* \(\d+ steps\)/,

@@ -163,6 +163,20 @@ def test_a_base_folder_that_was_cut_short_is_refused(
     assert caught.value.code == ExitCode.BASE_MODEL
 
 
+def test_a_base_folder_that_the_image_carries_is_verified_and_taken(
+    run: Run, workspace: Workspace, parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "environment"))
+    carried = tmp_path / "environment" / "bases" / "base"
+    carried.parent.mkdir(parents=True)
+    (tmp_path / "base").rename(carried)
+    stage(run, workspace, parts, download=False)
+    assert model_folder(run.base) == carried
+    (carried / "model.safetensors").write_bytes(b"other")
+    with pytest.raises(StageError, match="not the folder that was planned"):
+        stage(run, workspace, parts, download=False)
+
+
 @pytest.fixture
 def baked_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PackageWeights:
     """A base model's package installed in the trainer's own environment, as in an image made for it."""

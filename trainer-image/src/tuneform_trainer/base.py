@@ -30,6 +30,16 @@ def cache_folder() -> Path:
     return Path(os.environ.get("TUNEFORM_CACHE", Path.home() / ".cache" / "tuneform"))
 
 
+def base_folder(weights: FolderWeights) -> Path:
+    """Where the folder of a base model is: as planned, or of the same name in the trainer's own environment.
+
+    An image for a cluster that reaches nothing outside can carry base models there (Containerfile, `bases/`).
+    """
+    planned = Path(weights.path)
+    carried = Path(sys.prefix) / "bases" / planned.name
+    return carried if not planned.exists() and carried.is_dir() else planned
+
+
 def model_folder(base: Base) -> Path:
     """A local folder in Hugging Face layout with the weights of `base`; made on first use.
 
@@ -37,7 +47,7 @@ def model_folder(base: Base) -> Path:
     """
     weights = base.weights
     if isinstance(weights, FolderWeights):
-        folder = Path(weights.path)
+        folder = base_folder(weights)
         if not (folder / "config.json").is_file():
             raise StageError(ExitCode.BASE_MODEL, f"{folder}: no config.json, so not a model")
         return folder

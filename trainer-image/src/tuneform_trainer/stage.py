@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 
 from tuneform_trainer import progress
-from tuneform_trainer.base import model_folder
+from tuneform_trainer.base import base_folder, model_folder
 from tuneform_trainer.config import Base, FolderWeights, Run
 from tuneform_trainer.errors import ExitCode, StageError
 from tuneform_trainer.workspace import Workspace, file_sha256, read_json, replacing, write_json
@@ -34,7 +34,7 @@ def stage(run: Run, workspace: Workspace, parts: Path | None, *, download: bool)
     if parts is not None or not download:
         _stage_sources(run, workspace, parts)
     if isinstance(run.base.weights, FolderWeights):
-        _check_base_folder(run.base, run.base.weights)
+        _check_base_folder(run.base, run.base.weights, workspace)
     elif download:
         model_folder(run.base)
     progress.stage("stage", "done")
@@ -101,15 +101,16 @@ def _unpack(pieces: list[Path], path: Path, expected: str) -> int:
         return file.tell()
 
 
-def _check_base_folder(base: Base, weights: FolderWeights) -> None:
-    folder = Path(weights.path)
+def _check_base_folder(base: Base, weights: FolderWeights, workspace: Workspace) -> None:
+    folder = base_folder(weights)
     copy = f"kubectl cp FOLDER NAMESPACE/POD:{folder} (docs/kubernetes.md says from which pod)"
     if not (folder / "config.json").is_file():
         message = f"base model {base.id}: {folder} is not there; copy it onto the volume: {copy}"
         raise StageError(ExitCode.BASE_MODEL, message)
     files = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix in MODEL_FILES)
     seen = {"digest": weights.digest, "files": {p.name: [p.stat().st_size, p.stat().st_mtime] for p in files}}
-    marker = folder.with_name(f".{folder.name}.verified.json")
+    # Not beside the folder, which may lie in the image.
+    marker = workspace.root / "cache" / "verified" / f"{folder.name}.json"
     if read_json(marker) == seen:  # weights are gigabytes: they are read once
         return
     progress.log(f"base model: verifying {folder}, once")

@@ -1,0 +1,147 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { aliasesManifest } from "../../core/kubernetes/aliases.ts";
+import type { DataParts } from "../../core/kubernetes/data-parts.ts";
+import { gatewayManifests } from "../../core/kubernetes/gateway.ts";
+import { namespaceManifests } from "../../core/kubernetes/namespace.ts";
+import { serverManifests } from "../../core/kubernetes/server.ts";
+import { volumeManifests } from "../../core/kubernetes/volumes.ts";
+import type { FineTunePlan, StackPlan } from "../../core/plan/plan.ts";
+import type { ServerPlan } from "../../core/plan/servers.ts";
+import type { ModelOutputs } from "../fine-tune.ts";
+import { declareObject, type KubernetesObject } from "./objects.ts";
+import { ClusterAlias } from "./resources.ts";
+import { ClusterRun } from "./training.ts";
+
+export interface ClusterStackArgs {
+  plan: StackPlan;
+  parts: DataParts;
+  /** NVIDIA's device plugin, where the stack installs it. */
+  devicePlugin: KubernetesObject[];
+  /** See local/lease.ts. */
+  lease: string;
+}
+
+type Outputs = { [K in keyof ModelOutputs]: pulumi.Output<ModelOutputs[K]> | ModelOutputs[K] };
+
+/**
+ * A stack in a cluster. Order: namespace and volume; runs, each to its verdict; servers; alias map and gateway;
+ * last the aliases, which fail where a gate said no. So one refused run holds no other back, and what serves
+ * today goes on serving.
+ */
+export class ClusterStack extends pulumi.ComponentResource {
+  readonly models: Record<string, Outputs> = {};
+  readonly #plan: StackPlan;
+  readonly #runs = new Map<string, ClusterRun>();
+
+  constructor(name: string, { plan, parts, devicePlugin, lease }: ClusterStackArgs) {
+    const settings = plan.kubernetes;
+    if (settings === null) throw new Error("a stack plan without a cluster");
+    const { kubeconfig, context } = settings;
+    const provider = new k8s.Provider("cluster", {
+      ...(kubeconfig === null ? {} : { kubeconfig }),
+      ...(context === null ? {} : { context }),
+    });
+    super("tuneform:index:ClusterStack", name, {}, { providers: { kubernetes: provider } });
+    this.#plan = plan;
+    const ground = this.#declareGround(devicePlugin);
+    for (const fineTune of plan.fineTunes) {
+      const args = { plan, fineTune, parts, lease };
+      this.#runs.set(fineTune.name, new ClusterRun(fineTune.name, args, { parent: this, dependsOn: ground }));
+    }
+    const servers = plan.servers.map((server) => this.#declareServer(server, ground));
+    const aliases = this.#declareAliasMap(ground, servers.flat());
+    const { deployment, service, disruptionBudget } = gatewayManifests(plan);
+    const gateway = this.#declareAll([deployment, service, ...disruptionBudget], [...ground, aliases]);
+    for (const fineTune of plan.fineTunes)
+      this.models[fineTune.name] = this.#declareAlias(fineTune, [aliases, ...gateway]);
+    this.registerOutputs({ models: this.models });
+  }
+
+  /** Namespace, its rules and the volume: what holds data is protected, `destroy` leaves it. */
+  #declareGround(devicePlugin: KubernetesObject[]): pulumi.CustomResource[] {
+    const [namespace, ...rules] = namespaceManifests(this.#plan);
+    if (namespace === undefined) throw new Error("no namespace: a defect of the builders");
+    const held = declareObject(namespace, { parent: this, protect: true });
+    const volumes = volumeManifests(this.#plan).map((volume) =>
+      declareObject(volume, { parent: this, protect: true, dependsOn: [held] }),
+    );
+    return [held, ...volumes, ...this.#declareAll([...rules, ...devicePlugin], [held])];
+  }
+
+  #declareAll(objects: KubernetesObject[], dependsOn: pulumi.Resource[]): pulumi.CustomResource[] {
+    return objects.map((object) => declareObject(object, { parent: this, dependsOn }));
+  }
+
+  #runOf(name: string): ClusterRun {
+    const run = this.#runs.get(name);
+    if (run === undefined) throw new Error(`no run of ${name}: a defect of the planner`);
+    return run;
+  }
+
+  /** A server has the adapters of its base that serve, and those before them. */
+  #declareServer(server: ServerPlan, ground: pulumi.Resource[]): pulumi.CustomResource[] {
+    const outcomes = this.#plan.fineTunes
+      .filter(({ serving }) => serving.server === server.key)
+      .map(({ name }) => this.#runOf(name).outcome);
+    const dependsOn = [...ground, ...outcomes];
+    const targets = pulumi
+      .all(outcomes.map(({ serving, previous }) => pulumi.all([serving, previous])))
+      .apply((all) => all.flat().filter((target) => target !== null));
+    const { config, deployment, service } = serverManifests(this.#plan, server, []);
+    const withAdapters = {
+      ...deployment,
+      spec: targets.apply((adapters) => serverManifests(this.#plan, server, adapters).deployment.spec),
+    };
+    const opts = { parent: this, dependsOn, customTimeouts: { create: "45m", update: "45m" } };
+    const settings = config === null ? [] : this.#declareAll([config], dependsOn);
+    return [
+      ...settings,
+      declareObject(withAdapters, { ...opts, dependsOn: [...dependsOn, ...settings] }),
+      declareObject(service, opts),
+    ];
+  }
+
+  #declareAliasMap(ground: pulumi.Resource[], servers: pulumi.Resource[]): pulumi.CustomResource {
+    const entries = pulumi
+      .all(this.#plan.fineTunes.map(({ name }) => this.#runOf(name).outcome.serving))
+      .apply((targets) =>
+        this.#plan.fineTunes.flatMap((fineTune, index) => {
+          const target = targets[index];
+          return target == null ? [] : [{ fineTune, ...target }];
+        }),
+      );
+    const empty = aliasesManifest(this.#plan, []);
+    const data = entries.apply((list) => aliasesManifest(this.#plan, list).data);
+    return declareObject({ ...empty, data } as KubernetesObject, {
+      parent: this,
+      dependsOn: [...ground, ...servers],
+    });
+  }
+
+  #declareAlias(fineTune: FineTunePlan, dependsOn: pulumi.Resource[]): Outputs {
+    const settings = this.#plan.kubernetes;
+    if (settings === null) throw new Error("a stack plan without a cluster");
+    const { name, run, runId } = fineTune;
+    const { outcome } = this.#runOf(name);
+    const { state, reason, exitCode, serving } = outcome;
+    const connection = { kubeconfig: settings.kubeconfig, context: settings.context };
+    const { namespace } = settings;
+    new ClusterAlias(
+      `${name}-alias`,
+      { connection, namespace, alias: name, state, reason, exitCode, serving },
+      { parent: this, dependsOn, customTimeouts: { create: "15m", update: "15m" } },
+    );
+    return {
+      alias: name,
+      endpoint: settings.endpoint,
+      modelId: serving.apply((target) => target?.modelId ?? ""),
+      baseModel: run.base.id,
+      systemPrompt: run.data.systemPrompt,
+      runId,
+      verdict: state,
+      score: outcome.score.apply((score) => score ?? { base: 0, tuned: 0, incumbent: null }),
+      contractVersion: 1,
+    };
+  }
+}

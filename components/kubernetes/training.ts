@@ -1,0 +1,71 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { FineTunePlan, StackPlan } from "../../core/plan/plan.ts";
+import { trainingManifests } from "../../core/kubernetes/training.ts";
+import type { DataParts } from "../../core/kubernetes/data-parts.ts";
+import type { V1Job } from "@kubernetes/client-node";
+import { declareObject, type KubernetesObject } from "./objects.ts";
+import { Outcome } from "./resources.ts";
+
+export interface ClusterRunArgs {
+  plan: StackPlan;
+  fineTune: FineTunePlan;
+  /** Data files as the Job gets them. */
+  parts: DataParts;
+  /** See local/lease.ts. */
+  lease: string;
+}
+
+/**
+ * The run of one fine-tune in a cluster: its data, what it may do there, its Job, and the outcome of it. The
+ * outcome never fails on what the gate says: the alias does, after everything else was made true.
+ */
+export class ClusterRun extends pulumi.ComponentResource {
+  readonly outcome: Outcome;
+
+  constructor(name: string, args: ClusterRunArgs, opts: pulumi.ComponentResourceOptions) {
+    super("tuneform:index:ClusterRun", name, {}, opts);
+    const { plan, fineTune, parts, lease } = args;
+    const settings = plan.kubernetes;
+    if (settings === null) throw new Error("a stack plan without a cluster");
+    const built = trainingManifests(plan, fineTune, parts);
+    const parent = { parent: this };
+    const declared = (objects: KubernetesObject[]) => objects.map((object) => declareObject(object, parent));
+    const needed = [
+      ...declared([built.serviceAccount, built.role, built.roleBinding, built.runFile, ...built.data]),
+      // What `publish` writes into it is not the program's.
+      declareObject(built.verdict, { ...parent, ignoreChanges: ["data"] }),
+    ];
+    const staging =
+      built.staging === null
+        ? []
+        : [
+            declareObject(
+              built.staging,
+              { ...parent, dependsOn: needed, deleteBeforeReplace: true },
+              `${name}-staging`,
+            ),
+          ];
+    const job = declareObject(
+      built.job,
+      // Two Jobs of one fine-tune would fight for the GPU.
+      { ...parent, dependsOn: [...needed, ...staging], deleteBeforeReplace: true },
+      `${name}-job`,
+    );
+    this.outcome = new Outcome(
+      `${name}-outcome`,
+      {
+        connection: { kubeconfig: settings.kubeconfig, context: settings.context },
+        namespace: settings.namespace,
+        name,
+        runId: fineTune.runId,
+        evaluationDigest: fineTune.evaluationDigest,
+        job: built.job as unknown as V1Job,
+        verdictMap: built.verdict.metadata.name,
+        mode: settings.mode,
+        lease,
+      },
+      { ...parent, dependsOn: [job], customTimeouts: { create: "240h", update: "240h" } },
+    );
+    this.registerOutputs({ state: this.outcome.state });
+  }
+}

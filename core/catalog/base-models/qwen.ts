@@ -1,0 +1,123 @@
+import type { BaseModel } from "../base-model.ts";
+
+/** Of Qwen 3: what a training row has to look like for an answer without thoughts. */
+const THINKS =
+  "no default system prompt; thinks unless enable_thinking is false, which puts an empty <think> block first";
+
+/**
+ * Alibaba's models. Qwen 3 has norms over q and k, no biases, and heads of 128 whatever its width is. The
+ * instruct files of 0.6B and 1.7B hold the tied head a second time: the hub shows 0.75 and 2.03 billion
+ * parameters where the models have these.
+ */
+export const QWEN = {
+  "qwen-2.5-7b": {
+    hubId: "Qwen/Qwen2.5-7B-Instruct",
+    revision: "a09a35458c702b33eeacc393d103063234e8bc28",
+    architecture: {
+      layers: 28,
+      hidden: 3584,
+      heads: 28,
+      keyValueHeads: 4,
+      headDim: 128,
+      intermediate: 18944,
+      vocabulary: 152064,
+      tiedHead: false,
+      attentionBias: true,
+    },
+    publishedParameters: 7_615_616_512,
+    licence: "Apache-2.0",
+    gated: false,
+    context: 32768,
+    bestFor: "code, structured output, several languages",
+    template: "a default system prompt is inserted when there is none",
+    vllmLora: true,
+  },
+  "qwen-3-0.6b": {
+    hubId: "Qwen/Qwen3-0.6B",
+    revision: "c1899de289a04d12100db370d81485cdf75e47ca",
+    architecture: {
+      layers: 28,
+      hidden: 1024,
+      heads: 16,
+      keyValueHeads: 8,
+      headDim: 128,
+      intermediate: 3072,
+      vocabulary: 151936,
+      tiedHead: true,
+      headNorms: true,
+    },
+    publishedParameters: 596_049_920,
+    licence: "Apache-2.0",
+    gated: false,
+    context: 40960,
+    bestFor: "many languages at the smallest size",
+    template: THINKS,
+    vllmLora: true,
+  },
+  "qwen-3-1.7b": {
+    hubId: "Qwen/Qwen3-1.7B",
+    revision: "70d244cc86ccca08cf5af4e1e306ecf908b1ad5e",
+    architecture: {
+      layers: 28,
+      hidden: 2048,
+      heads: 16,
+      keyValueHeads: 8,
+      headDim: 128,
+      intermediate: 6144,
+      vocabulary: 151936,
+      tiedHead: true,
+      headNorms: true,
+    },
+    publishedParameters: 1_720_574_976,
+    licence: "Apache-2.0",
+    gated: false,
+    context: 40960,
+    bestFor: "extraction in many languages on small GPUs",
+    template: THINKS,
+    vllmLora: true,
+  },
+  "qwen-3-4b": {
+    hubId: "Qwen/Qwen3-4B",
+    revision: "1cfa9a7208912126459214e8b04321603b3df60c",
+    architecture: {
+      layers: 36,
+      hidden: 2560,
+      heads: 32,
+      keyValueHeads: 8,
+      headDim: 128,
+      intermediate: 9728,
+      vocabulary: 151936,
+      tiedHead: true,
+      headNorms: true,
+    },
+    publishedParameters: 4_022_468_096,
+    licence: "Apache-2.0",
+    gated: false,
+    context: 40960,
+    bestFor: "structured output and tool calls",
+    template: THINKS,
+    vllmLora: true,
+  },
+  "qwen-3-8b": {
+    hubId: "Qwen/Qwen3-8B",
+    revision: "b968826d9c46dd6066d109eabc6255188de91218",
+    architecture: {
+      layers: 36,
+      hidden: 4096,
+      heads: 32,
+      keyValueHeads: 8,
+      headDim: 128,
+      intermediate: 12288,
+      vocabulary: 151936,
+      tiedHead: false,
+      headNorms: true,
+    },
+    publishedParameters: 8_190_735_360,
+    licence: "Apache-2.0",
+    gated: false,
+    context: 40960,
+    bestFor: "code and reasoning, many languages",
+    template: THINKS,
+    vllmLora: true,
+  },
+} satisfies Record<string, BaseModel>;

@@ -4,6 +4,7 @@ import path from "node:path";
 import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { serverManifests } from "../../core/kubernetes/server.ts";
 import { dnsName } from "../../core/plan/dns-name.ts";
 import { clusterSpeed } from "../../core/plan/time.ts";
 import { readDataParts } from "../../loading/data-parts.ts";
@@ -65,6 +66,56 @@ describe("what a Job gets", () => {
   it("is another pod template when the gate changes, so that the same run is judged again", () => {
     const evaluation = (gate: object) => JSON.stringify(jobOf(exampleStack({}, [{ gate }])).spec["template"]);
     expect(evaluation({ minImprovement: 0.3 })).not.toBe(evaluation({ minImprovement: 0.1 }));
+  });
+});
+
+describe("a server", () => {
+  const version = (runId: string, rank?: number) => ({
+    modelId: `triage-${runId}`,
+    runId,
+    ...(rank === undefined ? {} : { rank }),
+  });
+  const deploymentOf = (changes: object, ...versions: ReturnType<typeof version>[]) => {
+    const plan = exampleStack(changes);
+    return serverManifests(plan, plan.servers[0]!, versions).deployment;
+  };
+  const args = (...versions: ReturnType<typeof version>[]) =>
+    deploymentOf({}, ...versions).spec.template.spec.containers[0]!.args;
+
+  it("of vLLM holds the version that serves and the one before it, each once", () => {
+    const both = args(version("b"), version("a"), version("b"));
+    expect(both.slice(both.indexOf("--lora-modules") + 1)).toEqual([
+      "triage-b=/workspace/runs/b/adapter",
+      "triage-a=/workspace/runs/a/adapter",
+    ]);
+  });
+
+  it("of vLLM has slots for an earlier version of a larger rank", () => {
+    expect(args(version("b"))).toContain("--max-lora-rank=16");
+    expect(args(version("b"), version("a", 50))).toContain("--max-lora-rank=64");
+  });
+
+  it("of vLLM answers before anything was promoted: the base alone", () => {
+    expect(args().join(" ")).not.toContain("lora");
+  });
+
+  it("of vLLM refuses versions of fine-tunes that the stack has not", () => {
+    expect(() => args({ modelId: "other-a", runId: "a" })).toThrow(/other-a is a version of no fine-tune/);
+  });
+
+  it("of vLLM frees its GPU before its successor asks for one, that of the trainer overlaps", () => {
+    const strategy = (changes: object) => deploymentOf(changes).spec["strategy"];
+    expect(strategy({})).toMatchObject({ rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } });
+    expect(strategy(CPU_ONLY)).toMatchObject({ rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } });
+  });
+
+  it("of the trainer is not restarted by a promotion, but by other settings", () => {
+    const template = (changes: object, ...versions: ReturnType<typeof version>[]) =>
+      JSON.stringify(deploymentOf({ ...CPU_ONLY, ...changes }, ...versions).spec.template);
+    expect(template({}, version("b"), version("a"))).toBe(template({}, version("a")));
+    const longer = exampleStack(CPU_ONLY, [{ serve: { maxLength: 4096 } }]);
+    const { deployment } = serverManifests(longer, longer.servers[0]!, []);
+    expect(JSON.stringify(deployment.spec.template)).not.toBe(template({}));
   });
 });
 

@@ -2,6 +2,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import * as automation from "@pulumi/pulumi/automation/index.js";
+import { execa } from "execa";
 import { isAlive } from "../components/local/lease.ts";
 import { ensurePulumi } from "../setup/pulumi-cli.ts";
 import { engineFailure } from "./failure.ts";
@@ -48,6 +49,12 @@ export async function openStack(
   const values = Object.entries(raw).map(([key, value]) => [key, { value }] as const);
   await opened.setAllConfig(Object.fromEntries(values));
   return opened;
+}
+
+/** A command of the CLI that the Automation API has no call for, on an opened stack. Throws with its output. */
+export async function runPulumi({ name, workspace }: automation.Stack, args: string[]): Promise<void> {
+  const { workDir, envVars } = workspace as automation.LocalWorkspace;
+  await execa("pulumi", [...args, "--stack", name], { cwd: workDir, env: envVars });
 }
 
 interface Watching {

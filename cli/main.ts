@@ -19,8 +19,7 @@ const program = new Command("tuneform")
   .showHelpAfterError()
   .exitOverride();
 const commands = [check, plan, estimate, compareBases, models, preview, render, up, status, outputs, destroy];
-for (const command of commands)
-  command.register(program);
+for (const command of commands) command.register(program);
 
 try {
   await program.parseAsync();

@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import { declareStack } from "../components/stack.ts";
 import { describePlan } from "../core/plan/describe.ts";
+import { readCluster } from "../loading/cluster.ts";
 import { loadStackPlan } from "../loading/stack-plan.ts";
-import { ensureAll } from "../setup/ensure.ts";
+import { ensureFor } from "../setup/ensure.ts";
 import { openStack, watched } from "./engine.ts";
 import { projectRoot, readStackFile } from "./project.ts";
 import { EngineDisplay } from "./show.ts";
@@ -16,11 +17,11 @@ export function register(program: Command): void {
 }
 
 async function preview({ stack }: { stack: string }): Promise<void> {
-  await ensureAll(projectRoot, console.log);
   const { config } = readStackFile(stack);
-  const plan = await loadStackPlan({ root: projectRoot, config, stack });
+  await ensureFor(config.target, projectRoot, console.log);
+  const plan = await loadStackPlan({ root: projectRoot, config, stack, cluster: readCluster });
   console.log(describePlan(plan));
-  const engine = await openStack(stack, () => Promise.resolve({ ...declareStack(plan, stack) }), console.log);
+  const engine = await openStack(stack, () => Promise.resolve({ ...declareStack(plan) }), console.log);
   const display = new EngineDisplay();
   const { changeSummary } = await watched(display, (options) => engine.preview(options));
   for (const [operation, count] of Object.entries(changeSummary)) console.log(`${operation}: ${count}`);

@@ -16,10 +16,15 @@ export interface ModelOutputs {
   systemPrompt: string | null;
   runId: string;
   verdict: string;
-  /** Of the metric that the gate looks at, 0..1. */
-  score: { base: number; tuned: number; incumbent: number | null };
+  /** Of the metric that the gate looks at, 0..1; null while no verdict is there. */
+  score: { base: number; tuned: number; incumbent: number | null } | null;
   contractVersion: 1;
 }
+
+/** The same while it is being made. */
+export type DeclaredOutputs = {
+  [K in keyof ModelOutputs]: pulumi.Output<ModelOutputs[K]> | ModelOutputs[K];
+};
 
 export interface FineTuneArgs {
   plan: FineTunePlan;
@@ -37,7 +42,7 @@ export interface FineTuneArgs {
  * call. The alias depends on the run, so a run that the gate refuses leaves it where it is.
  */
 export class FineTune extends pulumi.ComponentResource {
-  readonly outputs: { [K in keyof ModelOutputs]: pulumi.Output<ModelOutputs[K]> | ModelOutputs[K] };
+  readonly outputs: DeclaredOutputs;
 
   constructor(name: string, args: FineTuneArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tuneform:index:FineTune", name, {}, opts);

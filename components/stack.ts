@@ -1,23 +1,42 @@
+import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import { devicePluginManifests } from "../core/kubernetes/device-plugin.ts";
 import type { StackPlan } from "../core/plan/plan.ts";
 import { planSummary, type PlanSummary } from "../core/plan/summary.ts";
-import { FineTune } from "./fine-tune.ts";
+import { readDataParts } from "../loading/data-parts.ts";
+import { readDevicePlugin } from "../loading/device-plugin.ts";
+import { FineTune, type DeclaredOutputs } from "./fine-tune.ts";
+import { ClusterStack } from "./kubernetes/stack.ts";
 import { leaseFile, takeLease } from "./local/lease.ts";
 import { ModelServer } from "./model-server.ts";
 
 export interface StackOutputs {
-  models: Record<string, FineTune["outputs"]>;
+  models: Record<string, DeclaredOutputs>;
   plan: Record<string, PlanSummary>;
 }
 
-/**
- * Declare everything a plan asks for. The servers come first and do not wait for the runs: while a new
- * run trains, and when the gate refuses it, the model that serves today answers.
- */
-export function declareStack(plan: StackPlan, stack: string): StackOutputs {
-  const { workspace, parallelism } = plan;
-  const lease = leaseFile(workspace, stack);
+const projectRoot = path.resolve(import.meta.dirname, "..");
+
+/** Who waits for the work of a stack says so on this machine, wherever the work is done; see local/lease.ts. */
+export function leaseOf({ kubernetes, workspace, stack }: StackPlan): string {
+  const folder = kubernetes === null ? workspace : path.join(projectRoot, ".tuneform", "clusters");
+  return leaseFile(folder, stack);
+}
+
+/** Declare everything a plan asks for, where the stack's target has it. */
+export function declareStack(plan: StackPlan): StackOutputs {
+  const lease = leaseOf(plan);
   if (!pulumi.runtime.isDryRun()) takeLease(lease); // a preview must not end a running update
+  const models = plan.kubernetes === null ? declareLocal(plan, lease) : declareCluster(plan, lease);
+  return { models, plan: planSummary(plan) };
+}
+
+/**
+ * The servers come first and do not wait for the runs: while a new run trains, and when the gate refuses it,
+ * the model that serves today answers.
+ */
+function declareLocal(plan: StackPlan, lease: string): StackOutputs["models"] {
+  const { workspace, parallelism } = plan;
   const servers = new Map(
     plan.servers.map((server) => [server.key, new ModelServer(server.key, { plan: server, workspace })]),
   );
@@ -28,5 +47,11 @@ export function declareStack(plan: StackPlan, stack: string): StackOutputs {
     const { name } = fineTune;
     models[name] = new FineTune(name, { plan: fineTune, server, workspace, parallelism, lease }).outputs;
   }
-  return { models, plan: planSummary(plan) };
+  return models;
+}
+
+function declareCluster(plan: StackPlan, lease: string): StackOutputs["models"] {
+  const parts = readDataParts(plan.kubernetes?.dataFiles ?? {});
+  const devicePlugin = devicePluginManifests(plan, readDevicePlugin(projectRoot));
+  return new ClusterStack("cluster", { plan, parts, devicePlugin, lease, root: projectRoot }).models;
 }

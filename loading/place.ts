@@ -53,6 +53,8 @@ export interface ClusterFacts {
   runState: (runId: string) => RunState;
   verdictOf: (runId: string) => FormerVerdict | null;
   accuracyOf: (runId: string) => Accuracy | null;
+  /** What a person should know before anything starts. */
+  notes: string[];
 }
 
 /** Of a cluster that was not asked: every run is new. */
@@ -61,6 +63,7 @@ export const NOTHING_KNOWN: ClusterFacts = {
   runState: () => "new",
   verdictOf: () => null,
   accuracyOf: () => null,
+  notes: [],
 };
 
 /** Nodes of a cluster, of which the stack file says what they have; this machine does not matter. */

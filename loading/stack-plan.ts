@@ -24,8 +24,8 @@ export interface LoadOptions extends ProjectFiles {
   machine?: MachineFacts;
   /** Another machine makes it true: this one's memory, disk, ports and speed say nothing, and are not read. */
   elsewhere?: boolean;
-  /** Asks the cluster of target kubernetes what it holds; without it, nothing is known. */
-  cluster?: (namespace: string, settings: KubernetesSettings) => Promise<ClusterFacts>;
+  /** Asks the cluster of target kubernetes what it holds (loading/cluster.ts); without it, nothing is known. */
+  cluster?: (root: string, namespace: string, settings: KubernetesSettings) => Promise<ClusterFacts>;
 }
 
 /**
@@ -75,6 +75,7 @@ async function loadLocalPlan(options: LoadOptions, files: readonly string[]): Pr
     fineTunes,
     servers,
     serving: servingOf(fineTunes, instances),
+    notes: [],
   };
   if (elsewhere) return stackPlan;
   const { STORAGE, OUT_OF_MEMORY, PORT_IN_USE } = EXIT_CODES;
@@ -104,11 +105,11 @@ async function loadClusterPlan(
   files: readonly string[],
   settings: KubernetesSettings,
 ): Promise<StackPlan> {
-  const { config, stack, cluster } = options;
+  const { root, config, stack, cluster } = options;
   const { target, parallelism } = config;
   const stackFile = stackFileName(stack);
   const { namespace } = planKubernetes(stack, settings, {});
-  const known = cluster === undefined ? NOTHING_KNOWN : await cluster(namespace, settings);
+  const known = cluster === undefined ? NOTHING_KNOWN : await cluster(root, namespace, settings);
   const { planned, problems, dataProblems, instances } = planAll(
     options,
     files,
@@ -140,6 +141,7 @@ async function loadClusterPlan(
     fineTunes,
     servers,
     serving: servingOf(fineTunes, instances),
+    notes: known.notes,
   };
 }
 

@@ -6,9 +6,18 @@ import { ensureTrainer } from "./python.ts";
 
 type Say = (line: string) => void;
 
-/** Everything that `up` and the tests need beside npm packages; seconds when it is all there. */
+/** What `up` of a target needs beside npm packages: a cluster has the trainer's environment in its image. */
+export async function ensureFor(target: string, root: string, say: Say): Promise<void> {
+  if (target === "local") await ensureTrainer(root, say);
+  await ensureEngine(root, say);
+}
+
+/** Everything that the tests need beside npm packages; seconds when it is all there. */
 export async function ensureAll(root: string, say: Say): Promise<void> {
-  await ensureTrainer(root, say);
+  await ensureFor("local", root, say);
+}
+
+async function ensureEngine(root: string, say: Say): Promise<void> {
   const { binFolders, command, how } = await ensurePulumi(root, say);
   // For child processes such as tests, which look on PATH only. Official plugins on PATH win.
   const own = path.dirname(command);

@@ -1,14 +1,17 @@
+import path from "node:path";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { aliasesManifest } from "../../core/kubernetes/aliases.ts";
 import type { DataParts } from "../../core/kubernetes/data-parts.ts";
+import { clusterOf } from "../../core/kubernetes/names.ts";
 import { gatewayManifests } from "../../core/kubernetes/gateway.ts";
 import { namespaceManifests } from "../../core/kubernetes/namespace.ts";
 import { serverManifests } from "../../core/kubernetes/server.ts";
 import { volumeManifests } from "../../core/kubernetes/volumes.ts";
 import type { FineTunePlan, StackPlan } from "../../core/plan/plan.ts";
 import type { ServerPlan } from "../../core/plan/servers.ts";
-import type { ModelOutputs } from "../fine-tune.ts";
+import type { Connection } from "../../loading/kubernetes-client.ts";
+import type { DeclaredOutputs } from "../fine-tune.ts";
 import { declareObject, type KubernetesObject } from "./objects.ts";
 import { ClusterAlias } from "./resources.ts";
 import { ClusterRun } from "./training.ts";
@@ -20,9 +23,9 @@ export interface ClusterStackArgs {
   devicePlugin: KubernetesObject[];
   /** See local/lease.ts. */
   lease: string;
+  /** Absolute path of the project: a kubeconfig's path is relative to it. */
+  root: string;
 }
-
-type Outputs = { [K in keyof ModelOutputs]: pulumi.Output<ModelOutputs[K]> | ModelOutputs[K] };
 
 /**
  * A stack in a cluster. Order: namespace and volume; runs, each to its verdict; servers; alias map and gateway;
@@ -30,23 +33,25 @@ type Outputs = { [K in keyof ModelOutputs]: pulumi.Output<ModelOutputs[K]> | Mod
  * today goes on serving.
  */
 export class ClusterStack extends pulumi.ComponentResource {
-  readonly models: Record<string, Outputs> = {};
+  readonly models: Record<string, DeclaredOutputs> = {};
   readonly #plan: StackPlan;
+  readonly #connection: Connection;
   readonly #runs = new Map<string, ClusterRun>();
 
-  constructor(name: string, { plan, parts, devicePlugin, lease }: ClusterStackArgs) {
-    const settings = plan.kubernetes;
-    if (settings === null) throw new Error("a stack plan without a cluster");
-    const { kubeconfig, context } = settings;
+  constructor(name: string, { plan, parts, devicePlugin, lease, root }: ClusterStackArgs) {
+    const settings = clusterOf(plan);
+    const { context } = settings;
+    const kubeconfig = settings.kubeconfig === null ? null : path.resolve(root, settings.kubeconfig);
     const provider = new k8s.Provider("cluster", {
       ...(kubeconfig === null ? {} : { kubeconfig }),
       ...(context === null ? {} : { context }),
     });
     super("tuneform:index:ClusterStack", name, {}, { providers: { kubernetes: provider } });
     this.#plan = plan;
+    this.#connection = { kubeconfig, context };
     const ground = this.#declareGround(devicePlugin);
     for (const fineTune of plan.fineTunes) {
-      const args = { plan, fineTune, parts, lease };
+      const args = { plan, fineTune, parts, lease, connection: this.#connection };
       this.#runs.set(fineTune.name, new ClusterRun(fineTune.name, args, { parent: this, dependsOn: ground }));
     }
     const servers = plan.servers.map((server) => this.#declareServer(server, ground));
@@ -119,13 +124,12 @@ export class ClusterStack extends pulumi.ComponentResource {
     });
   }
 
-  #declareAlias(fineTune: FineTunePlan, dependsOn: pulumi.Resource[]): Outputs {
-    const settings = this.#plan.kubernetes;
-    if (settings === null) throw new Error("a stack plan without a cluster");
+  #declareAlias(fineTune: FineTunePlan, dependsOn: pulumi.Resource[]): DeclaredOutputs {
+    const settings = clusterOf(this.#plan);
     const { name, run, runId } = fineTune;
     const { outcome } = this.#runOf(name);
     const { state, reason, exitCode, serving } = outcome;
-    const connection = { kubeconfig: settings.kubeconfig, context: settings.context };
+    const connection = this.#connection;
     const { namespace } = settings;
     new ClusterAlias(
       `${name}-alias`,
@@ -140,7 +144,7 @@ export class ClusterStack extends pulumi.ComponentResource {
       systemPrompt: run.data.systemPrompt,
       runId,
       verdict: state,
-      score: outcome.score.apply((score) => score ?? { base: 0, tuned: 0, incumbent: null }),
+      score: outcome.score,
       contractVersion: 1,
     };
   }

@@ -2,7 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import type { FineTunePlan, StackPlan } from "../../core/plan/plan.ts";
 import { trainingManifests } from "../../core/kubernetes/training.ts";
 import type { DataParts } from "../../core/kubernetes/data-parts.ts";
-import type { V1Job } from "@kubernetes/client-node";
+import { clusterOf } from "../../core/kubernetes/names.ts";
+import type { Connection } from "../../loading/kubernetes-client.ts";
 import { declareObject, type KubernetesObject } from "./objects.ts";
 import { Outcome } from "./resources.ts";
 
@@ -11,6 +12,7 @@ export interface ClusterRunArgs {
   fineTune: FineTunePlan;
   /** Data files as the Job gets them. */
   parts: DataParts;
+  connection: Connection;
   /** See local/lease.ts. */
   lease: string;
 }
@@ -24,9 +26,8 @@ export class ClusterRun extends pulumi.ComponentResource {
 
   constructor(name: string, args: ClusterRunArgs, opts: pulumi.ComponentResourceOptions) {
     super("tuneform:index:ClusterRun", name, {}, opts);
-    const { plan, fineTune, parts, lease } = args;
-    const settings = plan.kubernetes;
-    if (settings === null) throw new Error("a stack plan without a cluster");
+    const { plan, fineTune, parts, connection, lease } = args;
+    const { namespace, mode } = clusterOf(plan);
     const built = trainingManifests(plan, fineTune, parts);
     const parent = { parent: this };
     const declared = (objects: KubernetesObject[]) => objects.map((object) => declareObject(object, parent));
@@ -54,14 +55,14 @@ export class ClusterRun extends pulumi.ComponentResource {
     this.outcome = new Outcome(
       `${name}-outcome`,
       {
-        connection: { kubeconfig: settings.kubeconfig, context: settings.context },
-        namespace: settings.namespace,
+        connection,
+        namespace,
         name,
         runId: fineTune.runId,
         evaluationDigest: fineTune.evaluationDigest,
-        job: built.job as unknown as V1Job,
+        job: built.job,
         verdictMap: built.verdict.metadata.name,
-        mode: settings.mode,
+        mode,
         lease,
       },
       { ...parent, dependsOn: [job], customTimeouts: { create: "240h", update: "240h" } },

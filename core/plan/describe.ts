@@ -20,7 +20,8 @@ export function describePlan(plan: StackPlan): string {
     ...fineTune.advice.map(({ level, text }) => `${fineTune.name}: ${level}: ${text}`),
   ]);
   const serving = servingLines(plan.serving).map((line) => `serving: ${line}`);
-  return [`Plan (${plan.target}, ${placeOf(plan)})`, table.toString(), ...notes, ...serving].join("\n");
+  const lines = [...plan.notes, ...notes, ...serving];
+  return [`Plan (${plan.target}, ${placeOf(plan)})`, table.toString(), ...lines].join("\n");
 }
 
 function placeOf({ kubernetes, workspace }: StackPlan): string {

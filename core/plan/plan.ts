@@ -96,6 +96,8 @@ export interface StackPlan {
   servers: ServerPlan[];
   /** On GPUs: what serving all of it would take. */
   serving: ServingPlan;
+  /** What a person should know of the target before anything starts. */
+  notes: string[];
 }
 
 /** Plan one fine-tune. Pure: same spec and facts, same plan. */

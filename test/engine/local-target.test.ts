@@ -67,7 +67,7 @@ describe.runIf(runs)("the loop on one machine, with a real engine, trainer and s
     expect(result.all).toContain("promoted");
     const outputs = await model();
     expect(outputs).toMatchObject({ alias: "triage", verdict: "promoted", contractVersion: 1 });
-    expect(outputs.score.tuned).toBeGreaterThan(outputs.score.base);
+    expect(outputs.score?.tuned).toBeGreaterThan(outputs.score?.base ?? 1);
     const answer = await ask(outputs, "aaaa stone");
     expect(answer.model).toBe(outputs.modelId);
     expect(answer.choices[0]?.message.content).toBe("yes");

@@ -49,6 +49,7 @@ export function exampleStack(
   });
   return {
     schemaVersion: 1,
+    notes: [],
     target: "kubernetes",
     stack,
     workspace: VOLUME,

@@ -10,6 +10,7 @@ import { exampleFacts, examplePlan } from "./example.ts";
 const fineTune = examplePlan();
 const stack: StackPlan = {
   schemaVersion: 1,
+  notes: [],
   target: "local",
   stack: "dev",
   workspace: "/w",

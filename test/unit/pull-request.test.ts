@@ -16,6 +16,7 @@ import { exampleFacts, examplePlan as plan } from "./example.ts";
 const config = parseStackConfig({}, "Pulumi.dev.yaml");
 const stackPlan = (...fineTunes: FineTunePlan[]): StackPlan => ({
   schemaVersion: 1,
+  notes: [],
   stack: "dev",
   kubernetes: null,
   target: "local",

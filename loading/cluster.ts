@@ -1,0 +1,95 @@
+import path from "node:path";
+import type { V1ConfigMap, V1Job, V1Node, V1Pod } from "@kubernetes/client-node";
+import type { FormerVerdict } from "../core/plan/outlook.ts";
+import type { KubernetesSettings } from "../core/spec/kubernetes.ts";
+import { apiError, connect, type Cluster } from "./kubernetes-client.ts";
+import { NOTHING_KNOWN, type ClusterFacts } from "./place.ts";
+
+/** Resource name under which NVIDIA's device plugin offers GPUs. */
+const GPU = "nvidia.com/gpu";
+
+/**
+ * What the cluster of a stack holds: verdicts, the alias map, Jobs, free GPUs. A cluster that cannot be asked
+ * (not there yet, no rights) is planned for all the same, with a note that says why.
+ */
+export async function readCluster(
+  root: string,
+  namespace: string,
+  settings: KubernetesSettings,
+): Promise<ClusterFacts> {
+  try {
+    const kubeconfig = settings.kubeconfig === null ? null : path.resolve(root, settings.kubeconfig);
+    const cluster = connect({ kubeconfig, context: settings.context });
+    const [maps, jobs, gpus] = await Promise.all([
+      cluster.core.listNamespacedConfigMap({ namespace, labelSelector: "app.kubernetes.io/name=tuneform" }),
+      cluster.batch.listNamespacedJob({ namespace, labelSelector: "app.kubernetes.io/name=tuneform" }),
+      settings.gpu === null ? null : gpusOf(cluster, settings),
+    ]);
+    return { ...factsOf(maps.items, jobs.items), notes: gpus === null ? [] : gpuNotes(gpus, namespace) };
+  } catch (error) {
+    return { ...NOTHING_KNOWN, notes: [`the cluster was not asked what it holds: ${apiError(error)}`] };
+  }
+}
+
+function factsOf(maps: V1ConfigMap[], jobs: V1Job[]): Omit<ClusterFacts, "notes"> {
+  const verdicts = new Map(
+    maps.flatMap(({ metadata, data }) => {
+      const text = data?.["verdict.json"];
+      const isOurs = metadata?.name?.startsWith("verdict-") ?? false;
+      if (!isOurs || text === undefined || data?.["runId"] === undefined) return [];
+      return [[data["runId"], JSON.parse(text) as FormerVerdict] as const];
+    }),
+  );
+  const aliasText = maps.find(({ metadata }) => metadata?.name === "aliases")?.data?.["aliases.json"];
+  const { aliases } = JSON.parse(aliasText ?? '{"aliases":{}}') as {
+    aliases: Record<string, { runId: string }>;
+  };
+  const begun = new Set(jobs.map(({ metadata }) => metadata?.labels?.["tuneform.dev/run"]));
+  return {
+    current: (name) => aliases[name]?.runId ?? null,
+    runState: (runId) => (verdicts.has(runId) ? "reused" : begun.has(runId) ? "resumes" : "new"),
+    verdictOf: (runId) => verdicts.get(runId) ?? null,
+    accuracyOf: () => null,
+  };
+}
+
+interface GpuUse {
+  nodes: V1Node[];
+  pods: V1Pod[];
+}
+
+async function gpusOf({ core }: Cluster, { nodeSelector }: KubernetesSettings): Promise<GpuUse> {
+  const selector = Object.entries(nodeSelector ?? { "nvidia.com/gpu.present": "true" });
+  const labelSelector = selector.map(([key, value]) => `${key}=${value}`).join(",");
+  const [nodes, pods] = await Promise.all([core.listNode({ labelSelector }), core.listPodForAllNamespaces()]);
+  return { nodes: nodes.items, pods: pods.items };
+}
+
+/** Told before anything starts: a Job that no GPU is free for waits until its deadline. */
+function gpuNotes({ nodes, pods }: GpuUse, namespace: string): string[] {
+  const offered = nodes.reduce((sum, { status }) => sum + Number(status?.allocatable?.[GPU] ?? 0), 0);
+  if (offered === 0)
+    return [`no node of the selector offers ${GPU}: Jobs wait until their deadline (device plugin, labels?)`];
+  const holders = pods.filter(({ status }) => status?.phase === "Running" || status?.phase === "Pending");
+  const taken = holders.map((pod) => ({ pod, gpus: gpusRequested(pod) })).filter(({ gpus }) => gpus > 0);
+  const used = taken.reduce((sum, { gpus }) => sum + gpus, 0);
+  if (used < offered) return [];
+  const names = taken
+    .slice(0, 3)
+    .map(
+      ({ pod }) =>
+        `${pod.metadata?.namespace === namespace ? "" : `${pod.metadata?.namespace ?? ""}/`}${pod.metadata?.name ?? ""}`,
+    );
+  return [
+    `no GPU is free: ${used} of ${offered} are asked for (${names.join(", ")}${taken.length > 3 ? ", …" : ""}); ` +
+      "Jobs wait for one until their deadline",
+  ];
+}
+
+/** As the scheduler counts: the most of any init container, or all containers together. */
+function gpusRequested({ spec }: V1Pod): number {
+  const of = (container: { resources?: { limits?: Record<string, string> } }) =>
+    Number(container.resources?.limits?.[GPU] ?? 0);
+  const together = (spec?.containers ?? []).reduce((sum, container) => sum + of(container), 0);
+  return Math.max(together, ...(spec?.initContainers ?? []).map(of));
+}

@@ -11,7 +11,7 @@ import { readDataParts } from "../../loading/data-parts.ts";
 import { CPU_ONLY, exampleManifests, exampleStack, ofKind, podsOf } from "./kubernetes-example.ts";
 
 describe("data in Secrets", () => {
-  it("is what was in the files, in pieces that a Secret holds, and the same from every machine", () => {
+  it("is what was in the files, in pieces that a Secret holds, and names no operating system", () => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tuneform-parts-"));
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 5000 }), (content) => {

@@ -33,6 +33,6 @@ export function storedBytes(file: string): number {
 
 function compressed(file: string): Buffer {
   const content = gzipSync(fs.readFileSync(file), { level: 9 });
-  content[9] = 255; // the header's operating system: the same Secret from every machine
+  content[9] = 255; // the header would name this machine's operating system
   return content;
 }

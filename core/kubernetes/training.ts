@@ -43,7 +43,7 @@ export function trainingManifests(
     ...verdictAccess(plan, fineTune.name),
     runFile: runFile(plan, fineTune),
     data: dataSecrets(plan, fineTune, parts),
-    staging: fineTune.run.base.weights.kind === "hub" ? stagingJob(plan, fineTune, parts) : null,
+    staging: fineTune.run.base.weights.kind === "hub" ? stagingJob(plan, fineTune) : null,
     job: trainingJob(plan, fineTune, parts),
   };
 }
@@ -108,16 +108,15 @@ function trainingJob(plan: StackPlan, fineTune: FineTunePlan, parts: DataParts):
 /** Seconds: weights of the catalog at 10 MB/s. */
 const STAGING_DEADLINE = 7200;
 
-/** A short Job of its own, since it alone may reach the hub. */
-function stagingJob(plan: StackPlan, fineTune: FineTunePlan, parts: DataParts): Job {
+/** A short Job of its own: it alone may reach the hub, and it alone gets to see no data. */
+function stagingJob(plan: StackPlan, fineTune: FineTunePlan): Job {
   const { tokenSecret } = clusterOf(plan);
   const token: EnvironmentVariable[] =
     tokenSecret === null
       ? []
       : [{ name: "HF_TOKEN", valueFrom: { secretKeyRef: { name: tokenSecret, key: "token" } } }];
   const container = stageContainer(plan, fineTune, "stage", {
-    args: ["--parts", "/parts", "--download"],
-    mounts: [{ name: "parts", mountPath: "/parts", readOnly: true }],
+    args: ["--download"],
     env: [...trainerEnvironment(true), ...token],
   });
   return jobOf(plan, fineTune, "staging", {
@@ -127,7 +126,7 @@ function stagingJob(plan: StackPlan, fineTune: FineTunePlan, parts: DataParts): 
     deadline: STAGING_DEADLINE,
     initContainers: [],
     container,
-    volumes: [dataVolume(fineTune, parts)],
+    volumes: [],
   });
 }
 

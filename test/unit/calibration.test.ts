@@ -50,6 +50,7 @@ describe("what a training took", () => {
     const serving = { servers: [], unserved: [] };
     const stack = {
       target: "local",
+      notes: [],
       workspace: "/w",
       fineTunes: [fineTune],
       serving,

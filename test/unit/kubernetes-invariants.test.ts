@@ -171,6 +171,13 @@ describe.each(stacks)("objects of a stack %s", (_what, plan) => {
     });
   });
 
+  it("show data to training only, and nothing of it to a pod that may reach outside", () => {
+    const seesData = pods.filter(({ spec }) => JSON.stringify(spec.volumes).includes('"data-'));
+    expect(seesData.map(({ labels }) => labels["app.kubernetes.io/component"])).toEqual(
+      plan.fineTunes.map(() => "training"),
+    );
+  });
+
   it("keep within the quota on GPUs, all of them running at once", () => {
     const [quota] = ofKind<Manifest & { spec: { hard: Record<string, string> } }>(manifests, "ResourceQuota");
     const gpus = pods.filter(usesGpu).length;

@@ -1,0 +1,112 @@
+import { GPUS } from "../catalog/gpus.ts";
+import type { FineTunePlan, StackPlan } from "../plan/plan.ts";
+import type { ServerPlan } from "../plan/servers.ts";
+import { servingMemory, slotRank, type ServingMemory } from "../plan/serving-memory.ts";
+import { adapterFolder, HUB_HOME, weightsFolder } from "../plan/volume.ts";
+import type { Container, Volume } from "./manifest.ts";
+import { clusterOf } from "./names.ts";
+import { containerOf, environment, memoryQuantity, resourcesOf, workspaceMount } from "./pod.ts";
+import { SHUTDOWN_SECONDS, vllmArguments, vllmEnvironment, type ServedAdapter } from "./vllm-arguments.ts";
+
+/** A published version of a fine-tune that a server has to hold. */
+export interface Version {
+  modelId: string;
+  runId: string;
+  /** Of its adapter; without it, that of the fine-tune as it is declared now. */
+  rank?: number;
+}
+
+/** What the pods of two engines differ in. */
+export interface Shape {
+  container: Container;
+  volumes: Volume[];
+  /** Seconds until it listens, at most. */
+  startSeconds: number;
+  /** Seconds after SIGTERM. */
+  gracePeriod: number;
+  strategy: { maxSurge: number; maxUnavailable: number };
+}
+
+/** Seconds that the Service goes on sending requests to a pod that ends. */
+export const DRAIN = 5;
+
+/**
+ * The old pod ends first: with one GPU a new one would wait for it for ever. The root is writable, which some
+ * GPU runtimes need as they start a container; everything that vLLM itself writes goes to /tmp.
+ */
+export function vllmServer(plan: StackPlan, server: ServerPlan, versions: readonly Version[]): Shape {
+  const { serverImage } = clusterOf(plan);
+  if (serverImage === null) throw new Error("a vLLM server without an image: a defect of loading");
+  const { base, dtype, port } = server.server;
+  const distinct = new Map(versions.map((version) => [version.modelId, version]));
+  const adapters = [...distinct.values()].map((version) => adapterOf(plan, version));
+  return {
+    container: containerOf({
+      name: "server",
+      image: serverImage,
+      command: ["vllm", "serve"],
+      args: vllmArguments({
+        model: weightsFolder(base),
+        servedModelName: base.id,
+        dtype,
+        adapters,
+        memory: memoryOf(plan, server, adapters),
+        port,
+      }),
+      env: environment({
+        ...vllmEnvironment(),
+        HOME: "/tmp",
+        // torch asks for a user's name where it keeps compiled kernels, and this user has none in the image.
+        USER: "tuneform",
+        HF_HOME: HUB_HOME,
+        VLLM_CACHE_ROOT: "/tmp/vllm",
+      }),
+      resources: resourcesOf("2", memoryQuantity(server.hostBytes), 1),
+      volumeMounts: [workspaceMount(true), { name: "shared-memory", mountPath: "/dev/shm" }],
+      writableRoot: true,
+    }),
+    volumes: [{ name: "shared-memory", emptyDir: { medium: "Memory", sizeLimit: "2Gi" } }],
+    startSeconds: 1800,
+    gracePeriod: DRAIN + SHUTDOWN_SECONDS + 10,
+    strategy: { maxSurge: 0, maxUnavailable: 1 },
+  };
+}
+
+/** Fine-tune of an immutable name `<name>-<run id>`. Throws Error where the stack has none. */
+function fineTuneOf({ fineTunes }: StackPlan, { modelId, runId }: Version): FineTunePlan {
+  const found = fineTunes.find(({ name }) => modelId === `${name}-${runId}`);
+  if (found === undefined) throw new Error(`${modelId} is a version of no fine-tune of the stack`);
+  return found;
+}
+
+function adapterOf(plan: StackPlan, version: Version): ServedAdapter {
+  const { name, run } = fineTuneOf(plan, version);
+  const { modelId, runId, rank = run.train.rank } = version;
+  return { fineTune: name, modelId, path: adapterFolder(runId), rank };
+}
+
+/** Slots as large as the largest rank of all versions, of which an earlier one may have had a larger. */
+function memoryOf(
+  plan: StackPlan,
+  { key, gpuMemory, server }: ServerPlan,
+  adapters: readonly ServedAdapter[],
+): Pick<ServingMemory, "maxLoraRank" | "slots" | "maxModelLength"> {
+  const { gpu } = clusterOf(plan);
+  const mine = plan.fineTunes.filter(({ serving }) => serving.server === key);
+  const architecture = mine[0]?.served?.architecture;
+  const ranks = mine.map(({ run }) => run.train.rank);
+  const largest = Math.max(...ranks, ...adapters.map(({ rank }) => rank));
+  const settings = { context: server.maxLength, embeddingSlots: false };
+  const memory =
+    gpu === null || architecture === undefined
+      ? gpuMemory
+      : servingMemory(
+          architecture,
+          GPUS[gpu],
+          ranks.map(() => largest),
+          settings,
+        );
+  return (
+    memory ?? { maxLoraRank: slotRank([largest]), slots: ranks.length, maxModelLength: server.maxLength }
+  );
+}

@@ -31,6 +31,12 @@ export interface VllmInput {
  */
 export const SHUTDOWN_SECONDS = 45;
 
+/** Names of the linear layers of all families that we train, fused ones too; a base has some of them. */
+const LINEAR_LAYERS = [
+  ...["q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj"],
+  ...["gate_proj", "up_proj", "gate_up_proj", "down_proj"],
+];
+
 /**
  * Arguments of `vllm serve` for one base and its adapters, checked against vLLM's own parser by the test
  * tier `vllm`. docs/vllm.md says why each is there. Throws RangeError for what vLLM would refuse, or would
@@ -74,6 +80,10 @@ function loraArguments(
     `--max-loras=${memory.slots}`,
     // All stay in host memory: one that is pushed out is read from its folder again, amid requests.
     `--max-cpu-loras=${Math.max(memory.slots, adapters.length)}`,
+    // What the planner counts. Without it vLLM also makes slots for the head, and there (0.32) a batch with
+    // a request for prompt_logprobs ends the engine, for everybody.
+    "--lora-target-modules",
+    ...LINEAR_LAYERS,
     "--lora-modules",
     ...adapters.map(({ modelId, path }) => `${modelId}=${path}`),
   ];

@@ -54,6 +54,9 @@ describe("arguments of `vllm serve`", () => {
       "--max-lora-rank=16",
       "--max-loras=1",
       "--max-cpu-loras=1",
+      "--lora-target-modules",
+      ...["q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj"],
+      ...["gate_proj", "up_proj", "gate_up_proj", "down_proj"],
       "--lora-modules",
       "triage-0123456789ab=/workspace/runs/0123456789ab/adapter",
     ]);

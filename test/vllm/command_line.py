@@ -31,6 +31,7 @@ PARSED = (
     "max_lora_rank",
     "max_loras",
     "max_cpu_loras",
+    "lora_target_modules",
     "api_key",
 )
 

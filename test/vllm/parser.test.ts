@@ -120,14 +120,16 @@ describe.runIf(python !== null)("the parser of vLLM", () => {
       generation_config: "vllm",
       disable_access_log_for_endpoints: "/health,/metrics",
       shutdown_timeout: 45,
-      enable_lora: meant.adapters.length > 0,
       lora_modules: meant.adapters.map(({ modelId, path }) => [modelId, path]),
       api_key: null,
     });
+    expect(Boolean(parsed["enable_lora"])).toBe(meant.adapters.length > 0);
     if (meant.adapters.length === 0) return;
     const largest = Math.max(...meant.adapters.map(({ rank }) => rank));
     expect(parsed["max_lora_rank"]).toBeGreaterThanOrEqual(largest);
     expect(parsed["max_loras"]).toBe(meant.memory.slots);
+    expect(parsed["lora_target_modules"]).toContain("gate_up_proj");
+    expect(parsed["lora_target_modules"]).toHaveLength(9);
   });
 
   it.each(Object.entries(wrong))("refuses %s", (name, [, says]) => {

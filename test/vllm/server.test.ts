@@ -53,7 +53,7 @@ describe.runIf(python !== null)("`vllm serve` with an adapter that the trainer m
     return (await server.post<Chat>("/v1/chat/completions", request)).body.choices[0]!;
   };
 
-  /** Log-probability of each label of a row, as sums over its tokens. */
+  /** Log-probability of each label of a row, as sums over its tokens; in one batch, as requests meet. */
   const chances = async (model: string, { prompt, completions }: EncodedRow) => {
     const prompts = completions.map((completion) => [...prompt, ...completion]);
     const request = { model, prompt: prompts, max_tokens: 1, temperature: 0, prompt_logprobs: 0 };
@@ -118,7 +118,10 @@ describe.runIf(python !== null)("`vllm serve` with an adapter that the trainer m
     expect((await server.post("/v1/load_lora_adapter", adapter)).status).toBe(404);
   });
 
-  it("ends on SIGTERM as asked", async () => {
-    expect(await server.stop()).toBe(0);
+  it("has survived all of it, and ends in order on SIGTERM", async () => {
+    const isHealthy = await server.isHealthy();
+    const log = await server.stop();
+    expect(isHealthy, log).toBe(true);
+    expect(log).toContain("Application shutdown complete");
   });
 });

@@ -33,8 +33,11 @@ export class VllmServer {
       await sleep(500);
     }
     killGroup(child);
-    const { all } = await child;
-    throw new Error(`vLLM did not start:\n${all.split("\n").slice(-40).join("\n")}`);
+    throw new Error(`vLLM did not start:\n${lastLines((await child).all)}`);
+  }
+
+  isHealthy(): Promise<boolean> {
+    return isHealthy(this.url);
   }
 
   async post<T>(route: string, body: object): Promise<{ status: number; body: T }> {
@@ -46,12 +49,12 @@ export class VllmServer {
     return { status: response.status, body: (await response.json()) as T };
   }
 
-  /** SIGTERM, as a pod is stopped; its exit code. Whatever is left of its processes is killed. */
-  async stop(): Promise<number | undefined> {
+  /** SIGTERM, as a pod is stopped; the end of its log. Whatever is left of its processes is killed. */
+  async stop(): Promise<string> {
     this.child.kill("SIGTERM");
     await Promise.race([this.child, sleep(60_000, null, { ref: false })]);
     killGroup(this.child);
-    return (await this.child).exitCode;
+    return lastLines((await this.child).all);
   }
 }
 
@@ -63,6 +66,7 @@ function spawn(python: string, args: string[]) {
     all: true,
     reject: false,
     detached: true,
+    forceKillAfterDelay: false,
   });
   process.once("exit", () => killGroup(child));
   return child;
@@ -78,6 +82,8 @@ function killGroup(child: { pid?: number | undefined }): void {
     // It has ended, with all of its processes.
   }
 }
+
+const lastLines = (log: string) => log.split("\n").slice(-40).join("\n");
 
 async function isHealthy(url: string): Promise<boolean> {
   try {

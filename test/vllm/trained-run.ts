@@ -53,8 +53,7 @@ export class TrainedRun {
       "head_dim=32",
     );
     fs.writeFileSync(made.file, JSON.stringify(made.run));
-    for (const stage of ["prepare", "train", "evaluate", "publish"])
-      await execa(made.trainer.trainer, [stage, "--run", made.file, "--workspace", made.workspace]);
+    await execa(made.trainer.trainer, ["run", "--run", made.file, "--workspace", made.workspace]);
     return made;
   }
 

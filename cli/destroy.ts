@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import type { Command } from "commander";
+import { dnsName } from "../core/plan/dns-name.ts";
 import { openStack, runPulumi, watched } from "./engine.ts";
 import { projectRoot, readStackFile } from "./project.ts";
 import { EngineDisplay } from "./show.ts";
@@ -33,7 +34,7 @@ async function destroy({ stack, artefacts }: { stack: string; artefacts?: true }
   if (artefacts) await runPulumi(engine, ["state", "unprotect", "--all", "--yes"]);
   await watched(display, (options) => engine.destroy({ ...options, excludeProtected: !artefacts }));
   display.line(
-    `namespace ${config.kubernetes?.namespace ?? `tuneform-${stack}`}: ` +
+    `namespace ${config.kubernetes?.namespace ?? dnsName("tuneform", stack)}: ` +
       (artefacts ? "deleted, with its volume" : "its volume with datasets, runs and adapters stays"),
   );
 }

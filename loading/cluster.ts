@@ -1,5 +1,5 @@
 import path from "node:path";
-import type { V1ConfigMap, V1Job, V1Node, V1Pod } from "@kubernetes/client-node";
+import { StorageV1Api, type V1ConfigMap, type V1Job, type V1Node, type V1Pod } from "@kubernetes/client-node";
 import type { FormerVerdict } from "../core/plan/outlook.ts";
 import type { KubernetesSettings } from "../core/spec/kubernetes.ts";
 import { apiError, connect, type Cluster } from "./kubernetes-client.ts";
@@ -20,12 +20,14 @@ export async function readCluster(
   try {
     const kubeconfig = settings.kubeconfig === null ? null : path.resolve(root, settings.kubeconfig);
     const cluster = connect({ kubeconfig, context: settings.context });
-    const [maps, jobs, gpus] = await Promise.all([
+    const [maps, jobs, gpus, storage] = await Promise.all([
       cluster.core.listNamespacedConfigMap({ namespace, labelSelector: "app.kubernetes.io/name=tuneform" }),
       cluster.batch.listNamespacedJob({ namespace, labelSelector: "app.kubernetes.io/name=tuneform" }),
       settings.gpu === null ? null : gpusOf(cluster, settings),
+      storageNotes(cluster, settings),
     ]);
-    return { ...factsOf(maps.items, jobs.items), notes: gpus === null ? [] : gpuNotes(gpus, namespace) };
+    const notes = [...storage, ...(gpus === null ? [] : gpuNotes(gpus, namespace))];
+    return { ...factsOf(maps.items, jobs.items), notes };
   } catch (error) {
     return { ...NOTHING_KNOWN, notes: [`the cluster was not asked what it holds: ${apiError(error)}`] };
   }
@@ -51,6 +53,16 @@ function factsOf(maps: V1ConfigMap[], jobs: V1Job[]): Omit<ClusterFacts, "notes"
     verdictOf: (runId) => verdicts.get(runId) ?? null,
     accuracyOf: () => null,
   };
+}
+
+/** A claim of a class that is not there waits for ever. */
+async function storageNotes({ config }: Cluster, { storageClass, workspaceClaim }: KubernetesSettings) {
+  if (storageClass === null || workspaceClaim !== null) return [];
+  const { items } = await config.makeApiClient(StorageV1Api).listStorageClass();
+  const classes = items.flatMap(({ metadata }) => metadata?.name ?? []);
+  return classes.includes(storageClass)
+    ? []
+    : [`the cluster has no storage class ${storageClass}; it has ${classes.join(", ") || "none"}`];
 }
 
 interface GpuUse {

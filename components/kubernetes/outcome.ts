@@ -25,6 +25,8 @@ export interface OutcomeInputs {
   evaluationDigest: string;
   /** The Job as declared: made again where it is gone, or failed in an earlier update. */
   job: V1Job;
+  /** Of the adapter that the run makes. */
+  rank: number;
   verdictMap: string;
   /** `detached`: return after the Job was taken; a later update reads the verdict. */
   mode: "await" | "detached";
@@ -35,6 +37,8 @@ export interface OutcomeInputs {
 export interface Target {
   modelId: string;
   runId: string;
+  /** Of its adapter; null where an update before this one did not keep it. */
+  rank: number | null;
 }
 
 export interface OutcomeOutputs {
@@ -63,13 +67,15 @@ const EXIT_OF = {
 } as const;
 
 /** Follow the Job to its end and read the verdict. Throws only where the cluster or the person ends the wait. */
-async function conclude(inputs: OutcomeInputs): Promise<OutcomeOutputs> {
+async function conclude(inputs: OutcomeInputs, old: OutcomeOutputs | null): Promise<OutcomeOutputs> {
   const cluster = connect(inputs.connection);
   const finding = await finish(cluster, inputs);
   const { state, reason, exitCode, verdict } = finding;
   const live = (await readAliases(cluster, inputs.namespace))[inputs.name] ?? null;
-  const before = live === null ? null : { modelId: live.modelId, runId: live.runId };
-  const own = { modelId: `${inputs.name}-${inputs.runId}`, runId: inputs.runId };
+  const known = [old?.serving, old?.previous].find((target) => target?.runId === live?.runId);
+  const before =
+    live === null ? null : { modelId: live.modelId, runId: live.runId, rank: known?.rank ?? null };
+  const own = { modelId: `${inputs.name}-${inputs.runId}`, runId: inputs.runId, rank: inputs.rank };
   const serving = state === "promoted" ? own : before;
   return {
     name: inputs.name,
@@ -206,11 +212,11 @@ export const lifecycle: Lifecycle<OutcomeInputs, OutcomeOutputs> = {
     return live !== (old.serving?.runId ?? null);
   },
   async create(inputs) {
-    return { id: inputs.name, outputs: await conclude(inputs) };
+    return { id: inputs.name, outputs: await conclude(inputs, null) };
   },
   async update(old, inputs) {
     if (old.state === "failed" && old.runId === inputs.runId) await retry(inputs);
-    return conclude(inputs);
+    return conclude(inputs, old);
   },
   async delete() {
     // Jobs, verdicts and volumes are resources of their own.

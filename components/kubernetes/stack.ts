@@ -7,12 +7,14 @@ import { clusterOf } from "../../core/kubernetes/names.ts";
 import { gatewayManifests } from "../../core/kubernetes/gateway.ts";
 import { namespaceManifests } from "../../core/kubernetes/namespace.ts";
 import { serverManifests } from "../../core/kubernetes/server.ts";
+import type { Version } from "../../core/kubernetes/vllm-server.ts";
 import { volumeManifests } from "../../core/kubernetes/volumes.ts";
 import type { FineTunePlan, StackPlan } from "../../core/plan/plan.ts";
 import type { ServerPlan } from "../../core/plan/servers.ts";
 import type { Connection } from "../../loading/kubernetes-client.ts";
 import type { DeclaredOutputs } from "../fine-tune.ts";
 import { declareObject, type KubernetesObject } from "./objects.ts";
+import type { Target } from "./outcome.ts";
 import { ClusterAlias } from "./resources.ts";
 import { ClusterRun } from "./training.ts";
 
@@ -45,6 +47,8 @@ export class ClusterStack extends pulumi.ComponentResource {
     const provider = new k8s.Provider("cluster", {
       ...(kubeconfig === null ? {} : { kubeconfig }),
       ...(context === null ? {} : { context }),
+      // Else a changed alias map would be another object, and the gateway would lose the one that it reads.
+      enableConfigMapMutable: true,
     });
     super("tuneform:index:ClusterStack", name, {}, { providers: { kubernetes: provider } });
     this.#plan = plan;
@@ -92,7 +96,7 @@ export class ClusterStack extends pulumi.ComponentResource {
     const dependsOn = [...ground, ...outcomes];
     const targets = pulumi
       .all(outcomes.map(({ serving, previous }) => pulumi.all([serving, previous])))
-      .apply((all) => all.flat().filter((target) => target !== null));
+      .apply((all) => all.flat().flatMap((target) => (target === null ? [] : [versionOf(target)])));
     const { config, deployment, service } = serverManifests(this.#plan, server, []);
     const withAdapters = {
       ...deployment,
@@ -149,3 +153,9 @@ export class ClusterStack extends pulumi.ComponentResource {
     };
   }
 }
+
+const versionOf = ({ modelId, runId, rank }: Target): Version => ({
+  modelId,
+  runId,
+  ...(rank === null ? {} : { rank }),
+});

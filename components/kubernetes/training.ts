@@ -32,7 +32,9 @@ export class ClusterRun extends pulumi.ComponentResource {
     const parent = { parent: this };
     const declared = (objects: KubernetesObject[]) => objects.map((object) => declareObject(object, parent));
     const needed = [
-      ...declared([built.serviceAccount, built.role, built.roleBinding, built.runFile, ...built.data]),
+      ...declared([built.serviceAccount, built.role, built.roleBinding, built.runFile]),
+      // Compressed bytes may differ between machines; the name follows from what is in them.
+      ...built.data.map((part) => declareObject(part, { ...parent, ignoreChanges: ["data"] })),
       // What `publish` writes into it is not the program's.
       declareObject(built.verdict, { ...parent, ignoreChanges: ["data"] }),
     ];
@@ -61,6 +63,7 @@ export class ClusterRun extends pulumi.ComponentResource {
         runId: fineTune.runId,
         evaluationDigest: fineTune.evaluationDigest,
         job: built.job,
+        rank: fineTune.run.train.rank,
         verdictMap: built.verdict.metadata.name,
         mode,
         lease,

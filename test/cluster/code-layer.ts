@@ -47,7 +47,18 @@ export async function addCodeLayer({ base, name, folder, ctr, load }: CodeLayer)
     return { mediaType, digest: `sha256:${sha256}`, size: bytes.length };
   };
   const tar = (from: string, to: string) =>
-    execa("tar", ["--owner=0", "--group=0", "--sort=name", "--mtime=@0", "-C", from, "-cf", to, "."]);
+    execa("tar", [
+      "--owner=0",
+      "--group=0",
+      "--sort=name",
+      "--mtime=@0",
+      "--mode=a+rX",
+      "-C",
+      from,
+      "-cf",
+      to,
+      ".",
+    ]);
   const file = path.join(scratch, "layer.tar");
   await tar(folder, file);
   const layer = blob(LAYER, fs.readFileSync(file));

@@ -56,7 +56,8 @@ function chooseProvider(say: (line: string) => void): void {
 
 /** Bring the cluster up. Seconds where it was built before, up to 20 minutes where not. */
 export async function startCluster(say: (line: string) => void): Promise<TestCluster> {
-  const storageClass = process.env["TUNEFORM_TEST_STORAGE_CLASS"] ?? "standard";
+  const storageClass =
+    process.env["TUNEFORM_TEST_STORAGE_CLASS"] ?? (given === undefined ? "local-path" : "standard");
   chooseProvider(say);
   if (given !== undefined)
     return { kubeconfig: given, image: process.env["TUNEFORM_TEST_IMAGE"] ?? "", storageClass };
@@ -74,6 +75,34 @@ export async function startCluster(say: (line: string) => void): Promise<TestClu
   return { kubeconfig, image, storageClass };
 }
 
+/** SIGKILL to a container, by the node itself: crictl is not everywhere, containerd's own client is. */
+export async function killOnNode(cluster: TestCluster, containerId: string): Promise<void> {
+  if (given !== undefined) throw new Error(`not on a given cluster (${cluster.kubeconfig})`);
+  const state = await labState();
+  const init = fs.readFileSync(path.join(state, "init"), "utf8").trim();
+  const ctr = [
+    "-t",
+    init,
+    "-m",
+    "-n",
+    "-p",
+    "ctr",
+    "-n",
+    "k8s.io",
+    "task",
+    "kill",
+    "-s",
+    "SIGKILL",
+    containerId,
+  ];
+  await execa("nsenter", ctr);
+}
+
+async function labState(): Promise<string> {
+  const { stdout } = await execa("bash", [lab, "paths"]);
+  return /^state (.*)$/m.exec(stdout)?.[1] ?? "";
+}
+
 export const kubectl = (cluster: TestCluster, args: string[], input?: string) =>
   execa("bash", [lab, "kubectl", ...args], {
     reject: false,
@@ -84,8 +113,7 @@ export const kubectl = (cluster: TestCluster, args: string[], input?: string) =>
 
 /** The trainer's locked environment as an image, made once per lock file, and the project's code on top of it. */
 async function loadedImage(say: (line: string) => void): Promise<string> {
-  const { stdout: paths } = await execa("bash", [lab, "paths"]);
-  const state = /^state (.*)$/m.exec(paths)?.[1] ?? "";
+  const state = await labState();
   const init = fs.readFileSync(path.join(state, "init"), "utf8").trim();
   const ctr = async (args: string[]) =>
     (await execa("nsenter", ["-t", init, "-m", "-n", "-p", "ctr", "-n", "k8s.io", ...args])).stdout;

@@ -1,5 +1,7 @@
 import path from "node:path";
 import { GPUS } from "../core/catalog/gpus.ts";
+import { exampleImages } from "../core/kubernetes/images.ts";
+import type { StackPlan } from "../core/plan/plan.ts";
 import type { ServerPlan } from "../core/plan/servers.ts";
 import { USABLE_SHARE } from "../core/plan/shapes.ts";
 import { gigabytes } from "../core/plan/text.ts";
@@ -143,3 +145,13 @@ export function gpuProblems(
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+
+/** The digests of the example stacks are in no registry: their pods would wait for ever. */
+export function exampleImageProblems(plan: StackPlan, stackFile: string): Problem[] {
+  return exampleImages(plan).map(({ key, image }) => ({
+    file: stackFile,
+    path: key,
+    message: `${image} is an example`,
+    hint: "build and push the image, then name it with its digest: docs/kubernetes.md",
+  }));
+}

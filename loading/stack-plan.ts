@@ -9,7 +9,13 @@ import { VOLUME } from "../core/plan/volume.ts";
 import { EXIT_CODES } from "../core/spec/exit-codes.ts";
 import type { KubernetesSettings } from "../core/spec/kubernetes.ts";
 import { InvalidInput, type Problem } from "../core/spec/problems.ts";
-import { clusterLimitProblems, dataSizeProblems, gpuProblems, settingProblems } from "./cluster-limits.ts";
+import {
+  clusterLimitProblems,
+  dataSizeProblems,
+  exampleImageProblems,
+  gpuProblems,
+  settingProblems,
+} from "./cluster-limits.ts";
 import { limitProblems, memoryProblems } from "./limits.ts";
 import { machineFacts, type MachineFacts } from "./machine.ts";
 import { findModelFiles } from "./model-files.ts";
@@ -131,7 +137,7 @@ async function loadClusterPlan(
   const servers = planClusterServers(fineTunes, settings.gpu);
   throwAny([{ problems: gpuProblems(planned, servers, settings), exitCode: EXIT_CODES.OUT_OF_MEMORY.code }]);
   const dataFiles = Object.assign({}, ...planned.map(({ files }) => files)) as Record<string, string>;
-  return {
+  const stackPlan: StackPlan = {
     schemaVersion: 1,
     target,
     stack,
@@ -143,6 +149,9 @@ async function loadClusterPlan(
     serving: servingOf(fineTunes, instances),
     notes: known.notes,
   };
+  const examples = cluster === undefined ? [] : exampleImageProblems(stackPlan, stackFile);
+  throwAny([{ problems: examples, exitCode: EXIT_CODES.USAGE.code }]);
+  return stackPlan;
 }
 
 const servingOf = (fineTunes: readonly FineTunePlan[], instances: readonly Instance[]) =>

@@ -14,6 +14,8 @@ export interface CodeLayer {
   name: string;
   /** Folder whose files go into the image: `<folder>/opt/venv/…` becomes `/opt/venv/…`. */
   folder: string;
+  /** Added to the image's environment, `NAME=value`. */
+  env?: string[];
   /** Runs `ctr` in the cluster's node. */
   ctr: (args: string[]) => Promise<string>;
   /** Loads an archive into the cluster. */
@@ -30,13 +32,16 @@ interface Descriptor {
 const LAYER = "application/vnd.oci.image.layer.v1.tar";
 
 /** Make the image. Throws where the base is not in the cluster. */
-export async function addCodeLayer({ base, name, folder, ctr, load }: CodeLayer): Promise<void> {
+export async function addCodeLayer({ base, name, folder, env = [], ctr, load }: CodeLayer): Promise<void> {
   const listed = (await ctr(["images", "ls", `name==${base}`])).split("\n")[1]?.trim().split(/\s+/);
   const digest = listed?.[2];
   if (digest === undefined) throw new Error(`${base} is not in the test cluster`);
   const content = async (of: string) => JSON.parse(await ctr(["content", "get", of])) as unknown;
   const manifest = (await content(digest)) as { config: Descriptor; layers: Descriptor[] };
-  const config = (await content(manifest.config.digest)) as { rootfs: { diff_ids: string[] } };
+  const config = (await content(manifest.config.digest)) as {
+    config: { Env?: string[] };
+    rootfs: { diff_ids: string[] };
+  };
 
   const scratch = fs.mkdtempSync(path.join(os.tmpdir(), "tuneform-image-"));
   const archive = path.join(scratch, "image");
@@ -63,6 +68,7 @@ export async function addCodeLayer({ base, name, folder, ctr, load }: CodeLayer)
   await tar(folder, file);
   const layer = blob(LAYER, fs.readFileSync(file));
   config.rootfs.diff_ids.push(layer.digest);
+  config.config.Env = [...(config.config.Env ?? []), ...env];
   manifest.config = blob(manifest.config.mediaType, Buffer.from(JSON.stringify(config)));
   manifest.layers.push(layer);
   const described = blob("application/vnd.oci.image.manifest.v1+json", Buffer.from(JSON.stringify(manifest)));

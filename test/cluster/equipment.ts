@@ -66,7 +66,13 @@ export async function startCluster(say: (line: string) => void): Promise<TestClu
   const seconds = () => `${Math.round((Date.now() - began) / 1000)} s`;
   // The same lock as in .ci/run, which begins the build in the background.
   await execa("flock", [path.join(os.tmpdir(), "tuneform-lab.lock"), "bash", lab, "build", "kube"]);
-  await execa("bash", [lab, "up"], { reject: false });
+  // One that runs already is taken as it is; what an ended session left would be started again with it.
+  const isUp = !(await execa("bash", [lab, "kubectl", "get", "--raw", "/readyz"], { reject: false })).failed;
+  if (!isUp) {
+    forgetEnded(await labState());
+    await execa("bash", [lab, "down", "--wipe"], { reject: false });
+    await execa("bash", [lab, "up"]);
+  }
   const { stdout } = await execa("bash", ["-c", `eval "$(bash '${lab}' env)" && echo "$KUBECONFIG"`]);
   const kubeconfig = stdout.trim();
   say(`cluster: up after ${seconds()}`);
@@ -98,6 +104,15 @@ export async function killOnNode(cluster: TestCluster, containerId: string): Pro
   await execa("nsenter", ctr);
 }
 
+/** Its process numbers may be another process's by now, and `down` kills them. */
+function forgetEnded(state: string): void {
+  const file = path.join(state, "init");
+  if (!fs.existsSync(file)) return;
+  const commandLine = path.join("/proc", fs.readFileSync(file, "utf8").trim(), "cmdline");
+  const isOurs = fs.existsSync(commandLine) && fs.readFileSync(commandLine, "utf8").includes("inside.sh");
+  if (!isOurs) for (const name of ["init", "pid"]) fs.rmSync(path.join(state, name), { force: true });
+}
+
 async function labState(): Promise<string> {
   const { stdout } = await execa("bash", [lab, "paths"]);
   return /^state (.*)$/m.exec(stdout)?.[1] ?? "";
@@ -113,32 +128,56 @@ export const kubectl = (cluster: TestCluster, args: string[], input?: string) =>
 
 /** The trainer's locked environment as an image, made once per lock file, and the project's code on top of it. */
 async function loadedImage(say: (line: string) => void): Promise<string> {
-  const state = await labState();
-  const init = fs.readFileSync(path.join(state, "init"), "utf8").trim();
+  const init = fs.readFileSync(path.join(await labState(), "init"), "utf8").trim();
   const ctr = async (args: string[]) =>
     (await execa("nsenter", ["-t", init, "-m", "-n", "-p", "ctr", "-n", "k8s.io", ...args])).stdout;
+  const load = (archive: string) => execa("bash", [lab, "load", archive]);
+  const has = async (image: string) => (await ctr(["images", "ls", "-q"])).split("\n").includes(image);
+  const lock = createHash("sha256").update(fs.readFileSync(path.join(trainer, "requirements.lock")));
+  const tag = lock.digest("hex").slice(0, 12);
+  const packages = `lab.local/trainer-packages:${tag}`;
+  const compiled = `lab.local/trainer-environment:${tag}`;
   const environment = path.join(cache, "image-environment");
-  const lock = fs.readFileSync(path.join(trainer, "requirements.lock"));
-  const base = `lab.local/trainer-environment:${createHash("sha256").update(lock).digest("hex").slice(0, 12)}`;
-  if (!(await ctr(["images", "ls", "-q"])).split("\n").includes(base)) {
-    say(`cluster: making ${base}, 6 GB, once per lock file: 2 to 6 minutes`);
+  if (!(await has(compiled))) {
+    say(`cluster: making ${compiled}, 6 GB, once per lock file: 3 to 8 minutes`);
     await buildEnvironment(environment, say);
-    await execa("bash", [lab, "image", base, environment], {
-      stdio: ["ignore", "ignore", "inherit"],
-      env: { LAB: state },
-    });
+    if (!(await has(packages)))
+      await execa("bash", [lab, "image", packages, environment], { stdio: ["ignore", "ignore", "inherit"] });
+    const folder = await compiledFolder(environment);
+    const env = [`PYTHONPYCACHEPREFIX=${COMPILED}`];
+    await addCodeLayer({ base: packages, name: compiled, folder, env, ctr, load });
+    fs.rmSync(folder, { recursive: true });
   }
   const name = "lab.local/tuneform-trainer:test";
   const folder = await codeFolder();
-  await addCodeLayer({
-    base,
-    name,
-    folder,
-    ctr,
-    load: (archive) => execa("bash", [lab, "load", archive], { env: { LAB: state } }),
-  });
+  await addCodeLayer({ base: compiled, name, folder, ctr, load });
   fs.rmSync(folder, { recursive: true });
   return name;
+}
+
+const COMPILED = "/opt/compiled";
+
+/**
+ * Bytecode of Python and its packages, which the equipment's images leave out: without it each of a Job's
+ * five stages would compile torch and transformers anew.
+ */
+async function compiledFolder(environment: string): Promise<string> {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tuneform-compiled-"));
+  const python = path.join(environment, "bin", "python");
+  const { stdout: library } = await execa(python, ["-c", "import os; print(os.path.dirname(os.__file__))"]);
+  const packages = path.join(environment, "lib");
+  const scratch = path.join(folder, "scratch");
+  // By hash and unchecked: times of files in an image are not those of the files here.
+  const compile = ["-m", "compileall", "-q", "-j", "2", "--invalidation-mode", "unchecked-hash"];
+  const env = { PYTHONPYCACHEPREFIX: scratch };
+  await execa(python, [...compile, library, packages], { env, reject: false });
+  const target = path.join(folder, COMPILED);
+  fs.mkdirSync(path.join(target, "opt", "venv"), { recursive: true });
+  fs.renameSync(path.join(scratch, packages), path.join(target, "opt", "venv", "lib"));
+  fs.mkdirSync(path.join(target, path.dirname(library)), { recursive: true });
+  fs.renameSync(path.join(scratch, library), path.join(target, library));
+  fs.rmSync(scratch, { recursive: true, force: true });
+  return folder;
 }
 
 const trainer = path.join(root, "trainer-image");

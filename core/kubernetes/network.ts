@@ -22,6 +22,8 @@ interface Rule {
 
 /** The API server behind its Service, and where it listens. */
 const API_PORTS = [443, 6443];
+/** Policies see the DNS pod's own port behind the Service: usually 53, without root often 5353. */
+const DNS_PORTS = [53, 5353];
 /** Where clouds hand out credentials of the node. */
 const METADATA = ["169.254.169.254/32", "fd00:ec2::254/128"] as const;
 
@@ -32,7 +34,9 @@ export function networkPolicies(plan: StackPlan): NetworkPolicy[] {
   const servers = { podSelector: { matchLabels: componentSelector("server") } };
   return [
     policy(plan, "default-deny", null, { ingress: [], egress: [] }),
-    policy(plan, "dns", null, { egress: [{ to: [clusterDns], ports: [udp(53), tcp(53)] }] }),
+    policy(plan, "dns", null, {
+      egress: [{ to: [clusterDns], ports: DNS_PORTS.flatMap((port) => [udp(port), tcp(port)]) }],
+    }),
     policy(plan, "gateway", "gateway", {
       ingress: [{ ports: [tcp(GATEWAY_PORT)] }],
       egress: [{ to: [servers], ports: [tcp(SERVER_PORT)] }],

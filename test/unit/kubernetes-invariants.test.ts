@@ -156,7 +156,7 @@ describe.each(stacks)("objects of a stack %s", (_what, plan) => {
   it("open the network by these policies and no others", () => {
     expect(openingsOf(manifests)).toEqual({
       "default-deny": [],
-      dns: ["to kube-system UDP 53", "to kube-system TCP 53"],
+      dns: [53, 5353].flatMap((port) => [`to kube-system UDP ${port}`, `to kube-system TCP ${port}`]),
       gateway: ["from anywhere TCP 8080", "to server TCP 8000"],
       server: ["from gateway TCP 8000"],
       training: [`to ${settings.apiServerCidr} TCP 443`, `to ${settings.apiServerCidr} TCP 6443`],

@@ -124,10 +124,7 @@ describe.runIf(runs)("the same spec on a real Kubernetes", () => {
     const killed: string[] = [];
     for (const signal of ["delete", "kill"] as const) {
       const pod = await waitUntil(() => stack.trainingPod("triage", killed), 240);
-      await waitUntil(
-        async () => /train: \d+\//.test(await stack.tryKubectl(["logs", pod, "-c", "train"])),
-        240,
-      );
+      await waitUntil(() => stack.trains(pod), 240);
       if (signal === "delete") await stack.kubectl(["delete", "pod", pod, "--wait=false"]);
       else await stack.killContainer(pod, "train");
       killed.push(pod);
@@ -156,18 +153,24 @@ describe.runIf(runs)("the same spec on a real Kubernetes", () => {
     expect((await stack.ask("second", "zzzz stone")).text).toBe("no");
   });
 
-  it("waits while its node is drained, and goes on", async () => {
+  it("waits while its node is drained, and goes on from its checkpoint", async () => {
     stack.writeStack(WITH_GPU);
+    await writeModel(stack.project, "second", { train: { seed: 9, epochs: 60 } });
     const update = stack.up();
     const pod = await waitUntil(() => stack.trainingPod("second", []), 240);
+    await waitUntil(() => stack.trains(pod), 240);
     const node = (await stack.kubectl(["get", "pod", pod, "-o", "jsonpath={.spec.nodeName}"])).trim();
     await stack.kubectl(["cordon", node]);
-    await stack.evict(pod);
-    await waitUntil(async () => !(await stack.tryKubectl(["get", "pod", pod])).includes("Running"), 120);
-    await stack.kubectl(["uncordon", node]);
+    try {
+      await stack.evict(pod);
+      await waitUntil(() => stack.isUnschedulable("second"), 180);
+    } finally {
+      await stack.kubectl(["uncordon", node]);
+    }
     const result = await update;
     expect(result.exitCode, String(result.all)).toBe(0);
     expect(result.all).toMatch(/second not scheduled: .*unschedulable/);
+    expect(result.all).toMatch(/second .*resum/);
     expect((await stack.outputs())["second"]?.verdict).toBe("promoted");
   });
 

@@ -33,8 +33,8 @@ const stackSchema = z.strictObject({
   /** Base models of one's own: core/spec/catalog-file.ts. */
   catalog: folderOrGlob.default(DEFAULT_CATALOG_FILE),
   weights: z.enum(["hub", "package"], "must be `hub` or `package`").default("package"),
-  /** JSON text of core/spec/kubernetes.ts. Empty: none. */
-  kubernetes: z.string().default(""),
+  /** JSON text of core/spec/kubernetes.ts. `{}`, the default in Pulumi.yaml, and empty: none. */
+  kubernetes: z.string().default("{}"),
 });
 
 /** Names of the `tuneform:` keys, without the prefix. */
@@ -70,10 +70,11 @@ function nearKey(key: string): string {
 }
 
 /** The structured key, or what is wrong with it; it and the target need each other. */
-function clusterOf({ target = "local", kubernetes = "" }: Record<string, string>): {
+function clusterOf({ target = "local", kubernetes: text = "{}" }: Record<string, string>): {
   settings: KubernetesSettings | null;
   faults: Fault[];
 } {
+  const kubernetes = text === "{}" ? "" : text;
   const fault = (message: string, hint: string) => ({
     settings: null,
     faults: [{ path: "kubernetes", message, hint }],

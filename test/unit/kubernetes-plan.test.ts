@@ -73,7 +73,9 @@ describe("the stack key kubernetes", () => {
     expect(missing.message).toMatch(
       /tuneform:kubernetes: is missing → see Pulumi\.kubernetes\.example\.yaml/,
     );
-    const odd = await refusal(() => parseStackConfig({ kubernetes: "{}" }, "f"));
+    // An empty block is Pulumi.yaml's default: without one, `pulumi up` asks for the key on every target.
+    expect(parseStackConfig({ kubernetes: "{}" }, "f").kubernetes).toBeNull();
+    const odd = await refusal(() => parseStackConfig({ kubernetes: '{"gpu":"l4"}' }, "f"));
     expect(odd.message).toMatch(/tuneform:kubernetes: is for target kubernetes, this is local/);
     const text = await refusal(() => parseStackConfig({ target: "kubernetes", kubernetes: "gpu" }, "f"));
     expect(text.message).toMatch(/tuneform:kubernetes: must be a block of keys/);

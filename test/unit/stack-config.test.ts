@@ -41,7 +41,7 @@ describe("the configuration of a stack", () => {
     const declared = Object.entries(project.config).map(([key, value]) => [key, value.default]);
     const defaults = Object.entries(parseStackConfig({}, "Pulumi.test.yaml"));
     expect(Object.fromEntries(declared)).toEqual(
-      Object.fromEntries(defaults.map(([key, value]) => [`tuneform:${key}`, value ?? undefined])),
+      Object.fromEntries(defaults.map(([key, value]) => [`tuneform:${key}`, value ?? {}])),
     );
   });
 });

@@ -21,7 +21,7 @@ describe.runIf(runs)("the same spec on a real Kubernetes", () => {
     stack.project.write("data/triage.jsonl", rows(200));
     stack.project.write("data/second.jsonl", rows(220));
     await stack.startClient();
-  });
+  }, 45 * 60_000); // a machine that has neither the cluster's programs nor the image makes them first
   afterAll(() => stack.remove());
 
   it("trains, judges and serves two fine-tunes of one base", async () => {

@@ -3,7 +3,7 @@ import { verdictIn } from "../components/kubernetes/verdict.ts";
 import { names } from "../core/kubernetes/names.ts";
 import type { StackPlan } from "../core/plan/plan.ts";
 import { readJson } from "../loading/json-files.ts";
-import { connect, orAbsent } from "../loading/kubernetes-client.ts";
+import { connect, connectionOf, orAbsent } from "../loading/kubernetes-client.ts";
 import { projectRoot } from "./project.ts";
 import type { ToldVerdict } from "./result.ts";
 
@@ -19,9 +19,8 @@ async function verdictOf(plan: StackPlan, name: string, runId: string): Promise<
   const { kubernetes, workspace } = plan;
   if (kubernetes === null)
     return readJson<ToldVerdict>(path.join(workspace, "runs", runId, "verdict.json")) ?? null;
-  const { namespace, context } = kubernetes;
-  const kubeconfig = kubernetes.kubeconfig === null ? null : path.resolve(projectRoot, kubernetes.kubeconfig);
-  const { core } = connect({ kubeconfig, context });
+  const { namespace } = kubernetes;
+  const { core } = connect(connectionOf(projectRoot, kubernetes));
   const map = await orAbsent(core.readNamespacedConfigMap({ name: names.verdict(name), namespace }));
   const verdict = verdictIn(map);
   return verdict?.runId === runId ? verdict : null;

@@ -1,8 +1,7 @@
-import path from "node:path";
 import { StorageV1Api, type V1ConfigMap, type V1Job, type V1Node, type V1Pod } from "@kubernetes/client-node";
 import type { FormerVerdict } from "../core/plan/outlook.ts";
 import type { KubernetesSettings } from "../core/spec/kubernetes.ts";
-import { apiError, connect, type Cluster } from "./kubernetes-client.ts";
+import { apiError, connect, connectionOf, type Cluster } from "./kubernetes-client.ts";
 import { NOTHING_KNOWN, type ClusterFacts } from "./place.ts";
 
 /** Resource name under which NVIDIA's device plugin offers GPUs. */
@@ -18,8 +17,7 @@ export async function readCluster(
   settings: KubernetesSettings,
 ): Promise<ClusterFacts> {
   try {
-    const kubeconfig = settings.kubeconfig === null ? null : path.resolve(root, settings.kubeconfig);
-    const cluster = connect({ kubeconfig, context: settings.context });
+    const cluster = connect(connectionOf(root, settings));
     const [maps, jobs, gpus, storage] = await Promise.all([
       cluster.core.listNamespacedConfigMap({ namespace, labelSelector: "app.kubernetes.io/name=tuneform" }),
       cluster.batch.listNamespacedJob({ namespace, labelSelector: "app.kubernetes.io/name=tuneform" }),

@@ -1,3 +1,4 @@
+import path from "node:path";
 import * as k8s from "@kubernetes/client-node";
 
 /** Which cluster: a kubeconfig file (null: KUBECONFIG, then ~/.kube/config) and a context of it (null: its current). */
@@ -5,6 +6,12 @@ export interface Connection {
   kubeconfig: string | null;
   context: string | null;
 }
+
+/** The cluster of a stack's settings, whose kubeconfig is relative to the project's absolute path `root`. */
+export const connectionOf = (root: string, { kubeconfig, context }: Connection): Connection => ({
+  kubeconfig: kubeconfig === null ? null : path.resolve(root, kubeconfig),
+  context,
+});
 
 /** The API of a cluster. */
 export interface Cluster {

@@ -1,4 +1,3 @@
-import path from "node:path";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { aliasesManifest } from "../../core/kubernetes/aliases.ts";
@@ -11,7 +10,7 @@ import type { Version } from "../../core/kubernetes/vllm-server.ts";
 import { volumeManifests } from "../../core/kubernetes/volumes.ts";
 import type { FineTunePlan, StackPlan } from "../../core/plan/plan.ts";
 import type { ServerPlan } from "../../core/plan/servers.ts";
-import type { Connection } from "../../loading/kubernetes-client.ts";
+import { connectionOf, type Connection } from "../../loading/kubernetes-client.ts";
 import type { DeclaredOutputs } from "../fine-tune.ts";
 import { declareObject, type KubernetesObject } from "./objects.ts";
 import type { Target } from "./outcome.ts";
@@ -41,9 +40,8 @@ export class ClusterStack extends pulumi.ComponentResource {
   readonly #runs = new Map<string, ClusterRun>();
 
   constructor(name: string, { plan, parts, devicePlugin, lease, root }: ClusterStackArgs) {
-    const settings = clusterOf(plan);
-    const { context } = settings;
-    const kubeconfig = settings.kubeconfig === null ? null : path.resolve(root, settings.kubeconfig);
+    const connection = connectionOf(root, clusterOf(plan));
+    const { kubeconfig, context } = connection;
     const provider = new k8s.Provider("cluster", {
       ...(kubeconfig === null ? {} : { kubeconfig }),
       ...(context === null ? {} : { context }),
@@ -52,7 +50,7 @@ export class ClusterStack extends pulumi.ComponentResource {
     });
     super("tuneform:index:ClusterStack", name, {}, { providers: { kubernetes: provider } });
     this.#plan = plan;
-    this.#connection = { kubeconfig, context };
+    this.#connection = connection;
     const ground = this.#declareGround(devicePlugin);
     for (const fineTune of plan.fineTunes) {
       const args = { plan, fineTune, parts, lease, connection: this.#connection };

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,23 @@ def test_a_learnable_task_is_promoted_published_and_found_done(
     for stage in (prepare, train, evaluate, publish):
         stage(run, workspace)
     assert capsys.readouterr().out.count("skipped") == 4
+
+
+def test_an_evaluation_waits_for_the_training_beside_it(
+    make_run: MakeRun, workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run()
+    prepare(run, workspace)
+    train(run, workspace)
+    verdict = workspace.run(run.run_id) / "verdict.json"
+    evaluation = threading.Thread(target=evaluate, args=(run, workspace))
+    with workspace.compute_slot():
+        evaluation.start()
+        evaluation.join(timeout=3)
+        assert evaluation.is_alive() and not verdict.exists()
+        assert "waiting for another" in capsys.readouterr().out
+    evaluation.join(timeout=120)
+    assert verdict.exists()
 
 
 def test_shuffled_labels_are_rejected_and_never_published(make_run: MakeRun, workspace: Workspace) -> None:

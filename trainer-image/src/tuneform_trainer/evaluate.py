@@ -36,8 +36,10 @@ def evaluate(run: Run, workspace: Workspace) -> None:
     if _stands(run, workspace, adapter, incumbent, promoted_before=entry is not None):
         progress.stage("evaluate", "skipped")
         return
-    progress.stage("evaluate", "start")
-    verdict = _judge(run, workspace, _test_rows(run, workspace), incumbent)
+    rows = _test_rows(run, workspace)
+    with workspace.compute_slot():
+        progress.stage("evaluate", "start")
+        verdict = _judge(run, workspace, rows, incumbent)
     _write_verdict(run, workspace, verdict)
     progress.stage("evaluate", "done", f"{verdict['decision']}: {verdict['reason']}")
 

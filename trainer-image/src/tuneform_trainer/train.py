@@ -27,8 +27,7 @@ def train(run: Run, workspace: Workspace) -> None:
     if done is not None and adapter_sha256(workspace.adapter(run)) == done["adapterSha256"]:
         progress.stage("train", "skipped")
         return
-    slots = int(os.environ.get("TUNEFORM_PARALLELISM", "1"))
-    with workspace.training_slot(slots), storage_errors(folder):
+    with workspace.compute_slot(), storage_errors(folder):
         progress.stage("train", "start")
         summary = _train(run, workspace)
     write_json(folder / "training.json", summary)

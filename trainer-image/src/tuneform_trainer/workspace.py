@@ -44,9 +44,15 @@ class Workspace:
             yield
 
     @contextlib.contextmanager
-    def training_slot(self, slots: int) -> Iterator[None]:
-        """At most `slots` trainings at once in this workspace; further ones wait their turn."""
-        with _slot(self.root / "locks", slots):
+    def compute_slot(self) -> Iterator[None]:
+        """At most TUNEFORM_PARALLELISM (1 unless set; 0: any number) trainings and evaluations at once in
+        this workspace; further ones wait their turn.
+
+        A training and an evaluation beside each other on two cores took 10 times as long as one after
+        the other: both have as many threads as there are cores, and wait for each other's.
+        """
+        slots = int(os.environ.get("TUNEFORM_PARALLELISM", "1"))
+        with contextlib.nullcontext() if slots == 0 else _slot(self.root / "locks", slots):
             yield
 
 
@@ -70,7 +76,7 @@ def _slot(folder: Path, slots: int) -> Iterator[None]:
     told = False
     while True:
         for number in range(slots):
-            with (folder / f"training-{number}.lock").open("a") as file:
+            with (folder / f"compute-{number}.lock").open("a") as file:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
@@ -78,7 +84,7 @@ def _slot(folder: Path, slots: int) -> Iterator[None]:
                 yield
                 return
         if not told:
-            progress.log(f"waiting for one of {slots} training slots")
+            progress.log("waiting for another training or evaluation to end")
             told = True
         time.sleep(0.5)
 

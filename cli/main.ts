@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { formatProblems, InvalidInput } from "../core/spec/problems.ts";
 import * as check from "./check.ts";
+import { stopWithoutReader } from "./closed-output.ts";
 import * as compareBases from "./compare-bases.ts";
 import * as destroy from "./destroy.ts";
 import * as estimate from "./estimate.ts";
@@ -21,6 +22,7 @@ const program = new Command("tuneform")
 const commands = [check, plan, estimate, compareBases, models, preview, render, up, status, outputs, destroy];
 for (const command of commands) command.register(program);
 
+stopWithoutReader();
 try {
   await program.parseAsync();
 } catch (error) {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { PatchStrategy } from "@kubernetes/client-node";
+import { ApiException, PatchStrategy } from "@kubernetes/client-node";
 import { exitMeaning } from "../../core/spec/exit-codes.ts";
 import { connect, type Cluster, type Connection } from "../../loading/kubernetes-client.ts";
 import type { Lifecycle } from "../local/provider.ts";
@@ -22,8 +22,8 @@ const LIMIT_SECONDS = 600;
 
 /**
  * A run that was refused or failed fails the update here, after everything else was made true: the alias map
- * keeps the incumbent, and other fine-tunes are promoted all the same. A promoted one is done when the gateway
- * says that the alias points at it.
+ * keeps the incumbent, and other fine-tunes are promoted all the same. A promoted one is done when its
+ * model has answered the gateway under the alias.
  */
 async function settle(inputs: AliasInputs): Promise<AliasInputs> {
   const { alias, state, reason, exitCode, serving } = inputs;
@@ -39,16 +39,17 @@ async function settle(inputs: AliasInputs): Promise<AliasInputs> {
     );
   const cluster = connect(inputs.connection);
   await hurry(cluster, inputs.namespace);
-  let found = "nothing";
+  let last: Proof | null = null;
   for (const deadline = Date.now() + LIMIT_SECONDS * 1000; Date.now() < deadline; await sleep(1000)) {
-    found = (await targetOf(cluster, inputs)) ?? found;
-    if (found === serving.modelId) {
+    last = (await proofOf(cluster, inputs)) ?? last;
+    if (last?.modelId === serving.modelId && last.trouble === null) {
       console.log(`${alias} alias: ${serving.modelId}`);
       return inputs;
     }
   }
   throw new Error(
-    `${alias}: the gateway did not move to ${serving.modelId} in ${LIMIT_SECONDS} s (it serves ${found}); ` +
+    `${alias}: ${serving.modelId} did not answer through the gateway in ${LIMIT_SECONDS} s ` +
+      `(it serves ${last?.modelId ?? "nothing"}${last?.trouble == null ? "" : `: ${last.trouble}`}); ` +
       `see kubectl -n ${inputs.namespace} logs deployment/gateway`,
   );
 }
@@ -65,20 +66,31 @@ async function hurry({ core, objects }: Cluster, namespace: string): Promise<voi
   }
 }
 
-/** Model id that the gateway sends an alias to, asked through the API server; null where it does not answer. */
-async function targetOf({ core }: Cluster, { namespace, alias }: AliasInputs): Promise<string | null> {
+interface Proof {
+  modelId: string;
+  /** What went wrong when the model was asked for a token; null: it has answered. */
+  trouble: string | null;
+}
+
+/** What the gateway says of an alias, asked through the API server; null where it does not answer. */
+async function proofOf({ core }: Cluster, { namespace, alias }: AliasInputs): Promise<Proof | null> {
+  const path = `health/${alias}`;
   try {
-    const answer: unknown = await core.connectGetNamespacedServiceProxyWithPath({
-      name: "gateway:80",
-      namespace,
-      path: "v1/models",
-    });
-    const { data } = (typeof answer === "string" ? JSON.parse(answer) : answer) as {
-      data: { id: string; root: string }[];
-    };
-    return data.find(({ id }) => id === alias)?.root ?? null;
+    return proofIn(
+      await core.connectGetNamespacedServiceProxyWithPath({ name: "gateway:80", namespace, path }),
+    );
+  } catch (error) {
+    // 503: the model does not answer. Anything else is no answer of the gateway.
+    return error instanceof ApiException && error.code === 503 ? proofIn(error.body) : null;
+  }
+}
+
+function proofIn(answer: unknown): Proof | null {
+  try {
+    const value = (typeof answer === "string" ? JSON.parse(answer) : answer) as Partial<Proof>;
+    return value.modelId === undefined ? null : { modelId: value.modelId, trouble: value.trouble ?? null };
   } catch {
-    return null;
+    return null; // the API server's own words: no pod of the gateway is ready
   }
 }
 
@@ -86,8 +98,8 @@ export const lifecycle: Lifecycle<AliasInputs, AliasInputs> = {
   async diff(old, inputs) {
     const isSame = old.state === inputs.state && old.serving?.modelId === inputs.serving?.modelId;
     if (!isSame || inputs.state !== "promoted") return true;
-    const live = await targetOf(connect(inputs.connection), inputs);
-    return live !== null && live !== inputs.serving?.modelId;
+    const live = await proofOf(connect(inputs.connection), inputs);
+    return live !== null && (live.modelId !== inputs.serving?.modelId || live.trouble !== null);
   },
   async create(inputs) {
     return { id: inputs.alias, outputs: await settle(inputs) };

@@ -49,6 +49,17 @@ export class ClusterProject {
     return String(result.stdout);
   }
 
+  /** The same without a namespace: what it applies names its own. */
+  async kubectlAnywhere(args: string[]): Promise<string> {
+    const result = await kubectl(this.cluster, args);
+    if (result.exitCode !== 0) throw new Error(`kubectl ${args.join(" ")}: ${String(result.all)}`);
+    return String(result.all);
+  }
+
+  async tryKubectlAnywhere(args: string[], input: string): Promise<string> {
+    return String((await kubectl(this.cluster, args, input)).all);
+  }
+
   /** kubectl whose failure is what is looked at: all that it printed. */
   async tryKubectl(args: string[], input?: string): Promise<string> {
     return String((await kubectl(this.cluster, ["-n", this.namespace, ...args], input)).all);

@@ -1,3 +1,5 @@
+import fs from "node:fs";
+import path from "node:path";
 import type { V1Job, V1PersistentVolumeClaim, V1Pod } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { rows, writeModel } from "../engine/fixtures.ts";
@@ -6,6 +8,13 @@ import { ClusterProject, waitUntil } from "./cluster-project.ts";
 import { missingForCluster, startCluster, type TestCluster } from "./equipment.ts";
 
 const runs = tierRuns("cluster", missingForCluster());
+
+/** The golden manifests of an example stack, in the order in which they can be applied. */
+const golden = (name: string): string[] => {
+  const folder = path.resolve(import.meta.dirname, "..", "golden", "kubernetes", name);
+  const files = fs.readdirSync(folder).filter((file) => file.endsWith(".yaml"));
+  return files.sort().map((file) => path.join(folder, file));
+};
 
 describe.runIf(runs)("the same spec on a real Kubernetes", () => {
   let cluster: TestCluster;
@@ -174,6 +183,27 @@ describe.runIf(runs)("the same spec on a real Kubernetes", () => {
     expect((await stack.outputs())["second"]?.verdict).toBe("promoted");
   });
 
+  it("submits in detached mode, and the next update promotes", async () => {
+    const before = (await stack.outputs())["second"];
+    stack.writeStack({ ...WITH_GPU, mode: "detached" });
+    await writeModel(stack.project, "second", { train: { seed: 10 } });
+    const submitted = await stack.up();
+    expect(submitted.exitCode, String(submitted.all)).toBe(0);
+    expect(submitted.all).toMatch(/second: Job \S+ runs; the next update reads its verdict/);
+    const meanwhile = (await stack.outputs())["second"];
+    expect(meanwhile).toMatchObject({ verdict: "running", modelId: before?.modelId });
+    expect((await stack.ask("second", "zzzz stone")).model).toBe(before?.modelId);
+    const job = `job/second-${meanwhile?.runId ?? ""}`;
+    await stack.kubectl(["wait", "--for=condition=Complete", job, "--timeout=300s"]);
+    const promoted = await stack.up();
+    expect(promoted.exitCode, String(promoted.all)).toBe(0);
+    const after = (await stack.outputs())["second"];
+    expect(after).toMatchObject({ verdict: "promoted", modelId: `second-${after?.runId ?? ""}` });
+    expect(after?.modelId).not.toBe(before?.modelId);
+    expect((await stack.ask("second", "zzzz stone")).model).toBe(after?.modelId);
+    stack.writeStack(WITH_GPU);
+  });
+
   it("shows the trainer's own last lines and what its exit code means, and tries again when asked", async () => {
     await writeModel(stack.project, "triage", { data: { thresholds: { personalData: "error" } } });
     stack.project.write("data/triage.jsonl", rows(200).replace("stone 0", "stone 0 jane.doe@example.org"));
@@ -185,6 +215,36 @@ describe.runIf(runs)("the same spec on a real Kubernetes", () => {
     const again = await stack.up();
     expect(again.exitCode, String(again.all)).toBe(3);
     expect(again.all).toContain("triage the Job failed before: it is tried again");
+  });
+
+  it.each(["gpu", "cpu"])("accepts every object of the example stack for %s clusters", async (name) => {
+    const files = golden(name);
+    const [namespace = "", ...others] = files;
+    // Objects are only admitted into a namespace that is there.
+    await stack.kubectlAnywhere(["apply", "-f", namespace]);
+    try {
+      const said = await stack.kubectlAnywhere([
+        "apply",
+        "--dry-run=server",
+        ...others.flatMap((file) => ["-f", file]),
+      ]);
+      expect(
+        said
+          .trim()
+          .split("\n")
+          .filter((line) => line.endsWith("(server dry run)")),
+      ).toHaveLength(others.length);
+      expect(said).not.toMatch(/Warning/); // of Pod Security, of deprecated fields
+      const job = fs.readFileSync(others.find((file) => file.includes("-job-")) ?? "", "utf8");
+      const wrong = job
+        .replace("runAsNonRoot: true", "runAsNonRoot: false")
+        .replace("backoffLimit", "backofLimit");
+      expect(await stack.tryKubectlAnywhere(["apply", "--dry-run=server", "-f", "-"], wrong)).toMatch(
+        /unknown field "spec.backofLimit"/,
+      );
+    } finally {
+      await stack.kubectlAnywhere(["delete", "--wait=false", "-f", namespace]);
+    }
   });
 
   it("removes workloads on destroy and keeps the volume, unless told", async () => {

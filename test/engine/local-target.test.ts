@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process";
 import fs from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ModelOutputs } from "../../components/fine-tune.ts";
@@ -153,16 +154,27 @@ describe.runIf(runs)("the loop on one machine, with a real engine, trainer and s
     expect((await ask(second as ModelOutputs, "aaaa stone")).model).toBe(second?.modelId);
   });
 
-  it("stops on Ctrl-C, and the next update finishes the work", async () => {
-    await writeModel(project, "second", { train: { seed: 8, epochs: 40 } });
-    const interrupted = up();
+  const endings = [
+    { how: "on Ctrl-C", seed: 8, end: (update: ChildProcess) => void update.kill("SIGINT") },
+    {
+      how: "when nobody reads what it prints any more",
+      seed: 9,
+      end: ({ stdout, stderr }: ChildProcess) => {
+        stdout?.destroy();
+        stderr?.destroy();
+      },
+    },
+  ];
+  it.each(endings)("stops $how, and the next update finishes the work", async ({ seed, end }) => {
+    await writeModel(project, "second", { train: { seed, epochs: 40 } });
+    const interrupted = project.tuneform(["up", "--stack", "test"], { all: false, buffer: false });
     await new Promise<void>((resolve) => {
-      interrupted.all?.on("data", (chunk: Buffer) => {
+      interrupted.stdout?.on("data", (chunk: Buffer) => {
         if (chunk.toString().includes("train ▸")) resolve();
       });
       void interrupted.then(() => resolve());
     });
-    interrupted.kill("SIGINT");
+    end(interrupted);
     const result = await interrupted;
     expect(result.exitCode).toBe(143);
     expect((await ask(await model(), "aaaa stone")).choices[0]?.message.content).toBe("yes");

@@ -413,6 +413,29 @@ def test_an_alias_waits_for_a_model_that_does_not_answer(gateway: Gateway) -> No
     assert gateway.metric(pending) == 0
 
 
+def test_an_alias_is_proven_by_one_token_of_the_model_behind_it(tmp_path: Path) -> None:
+    server = ModelServer({"triage-1"}).start()
+    made = Gateway(tmp_path)
+    made.point("triage", "triage-1", server.url)  # the first map is taken without asking
+    made.point("nowhere", "nowhere-1", f"http://127.0.0.1:{free_port()}")
+    made.start()
+    try:
+        for _ in range(3):
+            answer = made.client.get("/health/triage")
+            assert (answer.status_code, answer.json()) == (200, {"modelId": "triage-1", "trouble": None})
+        (asked,) = server.asked  # whoever may look cannot keep the server busy
+        assert (asked["body"]["model"], asked["body"]["max_tokens"]) == ("triage-1", 1)
+        answer = made.client.get("/health/nowhere")
+        assert answer.status_code == 503 and "cannot be reached" in answer.json()["trouble"]
+        assert made.client.get("/health/nobody").status_code == 404
+        made.point("triage", "triage-2", server.url)
+        server.models.add("triage-2")
+        made.until(lambda: made.client.get("/health/triage").json()["modelId"] == "triage-2")
+    finally:
+        made.process.kill()
+        made.process.wait()
+
+
 def test_going_back_before_the_move_leaves_everything_where_it_was(
     gateway: Gateway, server: ModelServer
 ) -> None:
@@ -468,6 +491,7 @@ def test_keys_are_asked_for_and_may_be_replaced(tmp_path: Path, server: ModelSer
         made.client.headers["Authorization"] = "Basic first key"
         assert made.client.get("/v1/models").status_code == 401
         assert made.client.get("/health").status_code == made.client.get("/metrics").status_code == 200
+        assert made.client.get("/health/triage").json() == {"modelId": "triage-1", "trouble": None}
         assert made.client.post("/v1/load_lora_adapter", json={}).status_code == 404
         (keys / "team-b").write_text("second key")
         (keys / "team-a").unlink()

@@ -39,6 +39,13 @@ def make_api(client: httpx.AsyncClient, targets: Targets, metrics: Metrics, keys
     async def health() -> Response:
         return Response(status_code=200 if targets.read else 503)
 
+    @api.get("/health/{alias}")
+    async def proof(alias: str) -> Response:
+        """Whether the model behind an alias has answered. Without a key, which a deployment need not have."""
+        target, trouble = await targets.prove(alias)
+        content = {"modelId": target.model_id, "trouble": trouble}
+        return JSONResponse(content, 200 if trouble is None else 503)
+
     @api.get("/metrics")
     async def page() -> Response:
         return Response(generate_latest(metrics.registry), media_type="text/plain; version=0.0.4")

@@ -59,6 +59,25 @@ class Targets:
         self.read = False
         self._seen: object = None
         self._moves: dict[str, asyncio.Task[None]] = {}
+        self._proven: dict[str, Target] = {}  # by alias: what has answered here
+        self._proving = asyncio.Lock()
+
+    async def prove(self, alias: str) -> tuple[Target, str | None]:
+        """The target of an alias, and what went wrong when it was asked for a token, or None.
+
+        A target that has answered is not asked again, and one is asked at a time: whoever may look cannot
+        keep the servers busy. Raises ApiError(404) for a name that is no alias yet.
+        """
+        async with self._proving:
+            target = self.active.get(alias)
+            if target is None:
+                raise ApiError(404, "NotFoundError", f"`{alias}` points at nothing yet.")
+            if self._proven.get(alias) == target:
+                return target, None
+            trouble = await self.answers(target)
+            if trouble is None:
+                self._proven[alias] = target
+            return target, trouble
 
     def resolve(self, name: str) -> tuple[str | None, Target]:
         """The alias, if it is one, and its target. Raises ApiError(404) for a name that is neither an
@@ -145,4 +164,5 @@ class Targets:
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         del self._moves[alias]
         self.metrics.pending.labels(alias).set(0)
+        self._proven[alias] = target
         self._point(alias, target)

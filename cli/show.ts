@@ -33,7 +33,7 @@ export class EngineDisplay {
     if (message !== undefined && (message.severity as string) !== "debug") {
       const text = message.message.trimEnd();
       if (message.severity === "error") this.#errors.push(text);
-      else if (text !== "") this.line(text);
+      else if (text !== "" && !NOISE.test(text)) this.line(text);
     }
     // A preview sends the same events for what an update would do.
     if (event.resOutputsEvent?.planning) return;
@@ -44,6 +44,9 @@ export class EngineDisplay {
     }
   };
 }
+
+/** Of the engine, at every update: where it found the program that runs resources of our own. */
+const NOISE = /^using pulumi-resource-\S+ from /;
 
 const pastTense: Record<string, string> = { create: "created", update: "updated", delete: "deleted" };
 

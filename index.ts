@@ -29,4 +29,4 @@ await pulumi.log.info(describePlan(stackPlan));
 
 /** `models.<name>`: alias, endpoint, modelId, baseModel, systemPrompt, runId, verdict, score, contractVersion.
  * `plan.<name>`: what was planned of it (core/plan/summary.ts). */
-export const { models, plan } = declareStack(stackPlan);
+export const { models, plan } = await declareStack(stackPlan);

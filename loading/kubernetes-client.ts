@@ -1,7 +1,10 @@
 import path from "node:path";
 import * as k8s from "@kubernetes/client-node";
 
-/** Which cluster: a kubeconfig file (null: KUBECONFIG, then ~/.kube/config) and a context of it (null: its current). */
+/**
+ * Which cluster: a kubeconfig, as a path or as its text (null: KUBECONFIG, then ~/.kube/config), and a context of it
+ * (null: its current).
+ */
 export interface Connection {
   kubeconfig: string | null;
   context: string | null;
@@ -25,6 +28,7 @@ export interface Cluster {
 export function connect({ kubeconfig, context }: Connection): Cluster {
   const config = new k8s.KubeConfig();
   if (kubeconfig === null) config.loadFromDefault();
+  else if (isText(kubeconfig)) config.loadFromString(kubeconfig);
   else config.loadFromFile(kubeconfig);
   if (context !== null) config.setCurrentContext(context);
   return {
@@ -34,6 +38,8 @@ export function connect({ kubeconfig, context }: Connection): Cluster {
     objects: k8s.KubernetesObjectApi.makeApiClient(config),
   };
 }
+
+const isText = (kubeconfig: string): boolean => kubeconfig.includes("\n");
 
 /** What a request gives, or null where the object (or its namespace) is not there. */
 export async function orAbsent<T>(request: Promise<T>): Promise<T | null> {

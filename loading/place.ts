@@ -1,7 +1,8 @@
 import type { FormerVerdict, RunState } from "../core/plan/outlook.ts";
 import type { Architecture } from "../core/catalog/architecture.ts";
 import type { Instance } from "../core/catalog/instances.ts";
-import { coresOf, holds, isOffered } from "../core/plan/gpu-pools.ts";
+import { coresOf } from "../core/plan/cores.ts";
+import { holds, isOffered } from "../core/plan/gpu-pools.ts";
 import type { Facts } from "../core/plan/plan.ts";
 import { trainerHostBytes } from "../core/plan/training.ts";
 import { clusterSpeed } from "../core/plan/time.ts";

@@ -16,7 +16,7 @@ export class Outcome extends pulumi.dynamic.Resource {
   declare readonly serving: pulumi.Output<OutcomeOutputs["serving"]>;
   declare readonly previous: pulumi.Output<OutcomeOutputs["previous"]>;
 
-  constructor(name: string, inputs: OutcomeInputs, opts: pulumi.CustomResourceOptions) {
+  constructor(name: string, inputs: Inputs<OutcomeInputs>, opts: pulumi.CustomResourceOptions) {
     // `undefined` tells the SDK that the provider fills these in.
     const outputs = {
       state: undefined,

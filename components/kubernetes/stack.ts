@@ -1,4 +1,4 @@
-import * as k8s from "@pulumi/kubernetes";
+import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { aliasesManifest } from "../../core/kubernetes/aliases.ts";
 import type { DataParts } from "../../core/kubernetes/data-parts.ts";
@@ -10,7 +10,7 @@ import type { Version } from "../../core/kubernetes/vllm-server.ts";
 import { volumeManifests } from "../../core/kubernetes/volumes.ts";
 import type { FineTunePlan, StackPlan } from "../../core/plan/plan.ts";
 import type { ServerPlan } from "../../core/plan/servers.ts";
-import { connectionOf, type Connection } from "../../loading/kubernetes-client.ts";
+import type { Connection } from "../../loading/kubernetes-client.ts";
 import type { DeclaredOutputs } from "../fine-tune.ts";
 import { declareObject, type KubernetesObject } from "./objects.ts";
 import type { Target } from "./outcome.ts";
@@ -24,8 +24,9 @@ export interface ClusterStackArgs {
   devicePlugin: KubernetesObject[];
   /** See local/lease.ts. */
   lease: string;
-  /** Absolute path of the project: a kubeconfig's path is relative to it. */
-  root: string;
+  /** The cluster, for the program's provider and for resources of our own. */
+  provider: k8s.Provider;
+  connection: pulumi.Input<Connection>;
 }
 
 /**
@@ -36,25 +37,18 @@ export interface ClusterStackArgs {
 export class ClusterStack extends pulumi.ComponentResource {
   readonly models: Record<string, DeclaredOutputs> = {};
   readonly #plan: StackPlan;
-  readonly #connection: Connection;
+  readonly #connection: pulumi.Input<Connection>;
   readonly #runs = new Map<string, ClusterRun>();
 
-  constructor(name: string, { plan, parts, devicePlugin, lease, root }: ClusterStackArgs) {
-    const connection = connectionOf(root, clusterOf(plan));
-    const { kubeconfig, context } = connection;
-    const provider = new k8s.Provider("cluster", {
-      ...(kubeconfig === null ? {} : { kubeconfig }),
-      ...(context === null ? {} : { context }),
-      // Else a changed alias map would be another object, and the gateway would lose the one that it reads.
-      enableConfigMapMutable: true,
-    });
-    super("tuneform:index:ClusterStack", name, {}, { providers: { kubernetes: provider } });
+  constructor(name: string, args: ClusterStackArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    const { plan, parts, devicePlugin, lease, provider, connection } = args;
+    super("tuneform:index:ClusterStack", name, {}, { ...opts, providers: { kubernetes: provider } });
     this.#plan = plan;
     this.#connection = connection;
     const ground = this.#declareGround(devicePlugin);
     for (const fineTune of plan.fineTunes) {
-      const args = { plan, fineTune, parts, lease, connection: this.#connection };
-      this.#runs.set(fineTune.name, new ClusterRun(fineTune.name, args, { parent: this, dependsOn: ground }));
+      const run = { plan, fineTune, parts, lease, connection };
+      this.#runs.set(fineTune.name, new ClusterRun(fineTune.name, run, { parent: this, dependsOn: ground }));
     }
     const servers = plan.servers.map((server) => this.#declareServer(server, ground));
     const aliases = this.#declareAliasMap(ground, servers.flat());

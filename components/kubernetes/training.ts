@@ -12,7 +12,7 @@ export interface ClusterRunArgs {
   fineTune: FineTunePlan;
   /** Data files as the Job gets them. */
   parts: DataParts;
-  connection: Connection;
+  connection: pulumi.Input<Connection>;
   /** See local/lease.ts. */
   lease: string;
 }

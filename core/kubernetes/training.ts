@@ -1,3 +1,4 @@
+import { coresOf } from "../plan/cores.ts";
 import { digestOf } from "../plan/digest.ts";
 import type { FineTunePlan, StackPlan } from "../plan/plan.ts";
 import { VOLUME } from "../plan/volume.ts";
@@ -15,6 +16,7 @@ import type {
 import { clusterOf, componentLabels, metadataOf, names, type Component } from "./names.ts";
 import {
   containerOf,
+  environment,
   memoryQuantity,
   nodesOf,
   podOf,
@@ -147,20 +149,24 @@ function stageContainer(
 ): Container {
   const settings = clusterOf(plan);
   const { trainerImage, cpuRequest } = settings;
+  const hasGpu = usesGpu && trainsOnGpu(settings, name);
   return containerOf({
     name: stage,
     image: trainerImage,
     command: ["tuneform-trainer"],
     args: [stage, "--run", RUN_FILE, "--workspace", VOLUME, ...args],
-    env,
-    resources: resourcesOf(
-      cpuRequest,
-      memoryQuantity(hostBytes),
-      usesGpu && trainsOnGpu(settings, name) ? 1 : 0,
-    ),
+    env: hasGpu ? [...env, ...gpuEnvironment(cpuRequest)] : env,
+    resources: resourcesOf(cpuRequest, memoryQuantity(hostBytes), hasGpu ? 1 : 0),
     volumeMounts: [workspaceMount(), { name: "run-file", mountPath: "/run-file", readOnly: true }, ...mounts],
   });
 }
+
+/** A pod with a GPU of its own waits for no other of the workspace, and takes the cores that it asked for. */
+const gpuEnvironment = (cpuRequest: string): EnvironmentVariable[] =>
+  environment({
+    TUNEFORM_PARALLELISM: "0",
+    OMP_NUM_THREADS: String(Math.max(1, Math.ceil(coresOf(cpuRequest)))),
+  });
 
 interface JobParts {
   name: string;

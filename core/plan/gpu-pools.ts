@@ -143,10 +143,6 @@ export function holds(
   return podMemoryBytes(hostBytes) <= node.bytes && cores <= node.cores;
 }
 
-/** Cores of a quantity such as `500m` or `2`. */
-export const coresOf = (quantity: string): number =>
-  quantity.endsWith("m") ? Number(quantity.slice(0, -1)) / 1000 : Number(quantity);
-
 /** Whether nodes of this type can be had on EKS, and can train: one GPU with bf16, x86, a stock image. */
 export function isOffered(
   instance: Instance,

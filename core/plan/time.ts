@@ -1,5 +1,6 @@
 import { adapterParameters, linearParameters, type Architecture } from "../catalog/architecture.ts";
 import type { RunFile } from "../spec/run-file.ts";
+import { coresOf } from "./cores.ts";
 import { seconds, type Range, type Seconds } from "./units.ts";
 
 /** A range, since no single number would be true. */
@@ -29,8 +30,7 @@ const FLOPS_PER_CORE = 35e9;
  * look the same from every machine that plans it. `cores` as Kubernetes writes them: `2`, `500m`.
  */
 export function clusterSpeed(cores: string): Speed {
-  const count = cores.endsWith("m") ? Number(cores.slice(0, -1)) / 1000 : Number(cores);
-  return { source: "assumption", flopsPerSecond: FLOPS_PER_CORE * count };
+  return { source: "assumption", flopsPerSecond: FLOPS_PER_CORE * coresOf(cores) };
 }
 
 /** How far the time may be off, either way. */

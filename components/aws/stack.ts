@@ -60,10 +60,9 @@ export class AwsStack extends pulumi.ComponentResource {
     const pools = plan.pools.map(
       (pool) => new GpuNodePool(pool.name, { plan, pool, cluster, network }, { parent: this }),
     );
+    const { autoscalerImage: image } = plan.cluster;
     const autoscaler =
-      plan.cluster.autoscalerImage === null
-        ? []
-        : new ClusterAutoscaler(plan.name, { plan, cluster }, opts).ready;
+      image === null ? [] : new ClusterAutoscaler(plan.name, { plan, cluster, image }, opts).ready;
     return [...pools.flatMap(({ ready }) => ready), ...autoscaler];
   }
 }

@@ -20,8 +20,12 @@ const CLASSES: Record<string, Constructor> = {
   ResourceQuota: k8s.core.v1.ResourceQuota,
   LimitRange: k8s.core.v1.LimitRange,
   NetworkPolicy: k8s.networking.v1.NetworkPolicy,
+  PersistentVolume: k8s.core.v1.PersistentVolume,
   PersistentVolumeClaim: k8s.core.v1.PersistentVolumeClaim,
+  StorageClass: k8s.storage.v1.StorageClass,
   ServiceAccount: k8s.core.v1.ServiceAccount,
+  ClusterRole: k8s.rbac.v1.ClusterRole,
+  ClusterRoleBinding: k8s.rbac.v1.ClusterRoleBinding,
   Role: k8s.rbac.v1.Role,
   RoleBinding: k8s.rbac.v1.RoleBinding,
   ConfigMap: k8s.core.v1.ConfigMap,
@@ -32,6 +36,9 @@ const CLASSES: Record<string, Constructor> = {
   Service: k8s.core.v1.Service,
   PodDisruptionBudget: k8s.policy.v1.PodDisruptionBudget,
   PriorityClass: k8s.scheduling.v1.PriorityClass,
+  NodePool: k8s.apiextensions.CustomResource,
+  EC2NodeClass: k8s.apiextensions.CustomResource,
+  NodeClass: k8s.apiextensions.CustomResource,
 };
 
 /**

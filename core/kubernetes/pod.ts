@@ -5,7 +5,7 @@ import { CACHE, HUB_HOME, VOLUME } from "../plan/volume.ts";
 import type { Container, EnvironmentVariable, PodSpec, Resources, Volume, VolumeMount } from "./manifest.ts";
 
 /** User and group of the trainer image; `fsGroup` lets them write to the volume. */
-const USER = 10001;
+export const USER = 10001;
 
 /** Pod Security `restricted`, and no more than it asks for. */
 const POD_SECURITY = {

@@ -29,12 +29,12 @@ export interface AwsPlan extends Omit<AwsSettings, "name"> {
 
 /** Names of the storage classes that a stack on AWS makes; docs/aws.md. */
 export const STORAGE_CLASSES = { efs: "tuneform-efs", gp3: "tuneform-gp3" } as const;
-/** Names of objects that pods on AWS mount. */
-export const DATASETS_CLAIM = "datasets";
-/** Where the Job's `stage` sees the bucket's datasets, read only. */
-export const DATASETS_FOLDER = "/datasets";
-/** Folders of the bucket. */
-export const PREFIXES = { datasets: "datasets/", registry: "registry/", adapters: "adapters/" } as const;
+/** Claim of the bucket in the stack's namespace. */
+export const BUCKET_CLAIM = "bucket";
+/** Volumes belong to the cluster, so their names say whose they are. */
+export const bucketVolumeName = ({ namespace }: Pick<AwsPlan, "namespace">): string => dnsName(namespace, "bucket");
+/** Folders of the bucket: data that people put there, and what runs publish. */
+export const PREFIXES = { datasets: "datasets", adapters: "adapters" } as const;
 
 export interface AwsPlanParts {
   stack: string;

@@ -61,6 +61,10 @@ const cluster = z
       .describe("roles that administer a new cluster: the one that runs `pulumi up` has to be among them"),
     systemInstance: z.string().default("m7i.large").describe("of the nodes for everything without a GPU"),
     systemNodes: count().default(2),
+    addons: z
+      .record(z.string(), z.string().regex(/^v\d+\.\d+\.\d+-eksbuild\.\d+$/, "must be a version such as v1.21.1-eksbuild.3"))
+      .default({})
+      .describe("versions of add-ons by name, instead of those of this release"),
     logDays: count().default(90).describe("days that logs of the control plane are kept"),
     autoscalerImage: orNull(pinnedImage).describe(
       "of cluster-autoscaler, which starts GPU nodes from zero; null: the cluster has one",

@@ -1,0 +1,238 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import { addonsOf, type Addon } from "../../core/aws/addons.ts";
+import { kubeconfigOf } from "../../core/aws/kubeconfig.ts";
+import { managedPolicy, serviceTrust } from "../../core/aws/policies.ts";
+import type { AwsPlan } from "../../core/plan/aws-plan.ts";
+import type { Network } from "./network.ts";
+import { PodRole } from "./pod-role.ts";
+import { SystemNodes } from "./system-nodes.ts";
+
+export interface EksClusterArgs {
+  plan: AwsPlan;
+  network: Network;
+}
+
+const LOG_TYPES = ["api", "audit", "authenticator", "controllerManager", "scheduler"];
+
+/**
+ * The cluster: made with everything that it needs to be safe and to take pods, or one that is there already, of which
+ * only the role of new nodes is made.
+ */
+export class EksCluster extends pulumi.ComponentResource {
+  readonly clusterName: pulumi.Output<string>;
+  readonly nodeRoleArn: pulumi.Output<string>;
+  readonly nodeRoleName: pulumi.Output<string>;
+  /** Null: reached by the stack's own kubeconfig. */
+  readonly kubeconfig: pulumi.Output<string> | null;
+  /** What objects inside it wait for. */
+  readonly ready: pulumi.Resource[] = [];
+  readonly #plan: AwsPlan;
+
+  constructor(name: string, { plan, network }: EksClusterArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("tuneform:aws:EksCluster", name, {}, opts);
+    this.#plan = plan;
+    const isAuto = plan.gpu.nodes === "auto-mode";
+    const nodes = this.#role("nodes", "ec2.amazonaws.com", [
+      ...(isAuto ? ["AmazonEKSWorkerNodeMinimalPolicy"] : ["AmazonEKSWorkerNodePolicy"]),
+      "AmazonEC2ContainerRegistryPullOnly",
+    ]);
+    this.nodeRoleArn = nodes.role.arn;
+    this.nodeRoleName = nodes.role.name;
+    if (plan.cluster.existing === null) {
+      const cluster = this.#declareCluster(network, nodes);
+      this.clusterName = cluster.name;
+      this.kubeconfig = this.#kubeconfig(cluster);
+      this.#declareInside(cluster, network, nodes);
+    } else {
+      this.clusterName = pulumi.output(plan.cluster.existing);
+      this.kubeconfig = null;
+      this.ready.push(...nodes.attachments);
+    }
+    this.#declareNodeEntry();
+    this.registerOutputs({ clusterName: this.clusterName });
+  }
+
+  /** A role of a service, with policies that AWS keeps. */
+  #role(name: string, service: string, policies: string[], actions?: string[]) {
+    const parent = { parent: this };
+    const { tags, name: stack } = this.#plan;
+    const role = new aws.iam.Role(
+      name,
+      {
+        namePrefix: `${stack}-${name}`.slice(0, 37),
+        assumeRolePolicy: JSON.stringify(serviceTrust(service, actions)),
+        tags,
+      },
+      parent,
+    );
+    const attachments = policies.map(
+      (policy) =>
+        new aws.iam.RolePolicyAttachment(
+          `${name}-${policy}`,
+          { role: role.name, policyArn: managedPolicy(policy) },
+          parent,
+        ),
+    );
+    return { role, attachments };
+  }
+
+  #declareCluster(network: Network, nodes: { role: aws.iam.Role }): aws.eks.Cluster {
+    const parent = { parent: this };
+    const { name, tags, cluster, gpu } = this.#plan;
+    const isAuto = gpu.nodes === "auto-mode";
+    const auto = ["Compute", "BlockStorage", "LoadBalancing", "Networking"];
+    const { role, attachments } = this.#role(
+      "cluster",
+      "eks.amazonaws.com",
+      ["AmazonEKSClusterPolicy", ...(isAuto ? auto.map((part) => `AmazonEKS${part}Policy`) : [])],
+      isAuto ? ["sts:AssumeRole", "sts:TagSession"] : undefined,
+    );
+    // EKS would make a group whose logs never expire.
+    const logs = new aws.cloudwatch.LogGroup(
+      "control-plane",
+      { name: `/aws/eks/${name}/cluster`, retentionInDays: cluster.logDays, tags },
+      parent,
+    );
+    const key = new aws.kms.Key(
+      "secrets",
+      { description: `Secrets of cluster ${name}`, enableKeyRotation: true, tags },
+      { ...parent, protect: true }, // without it the cluster's secrets are gone
+    );
+    return new aws.eks.Cluster(
+      "cluster",
+      {
+        name,
+        version: cluster.version,
+        roleArn: role.arn,
+        accessConfig: { authenticationMode: "API", bootstrapClusterCreatorAdminPermissions: false },
+        bootstrapSelfManagedAddons: false,
+        deletionProtection: true,
+        enabledClusterLogTypes: LOG_TYPES,
+        encryptionConfig: { resources: ["secrets"], provider: { keyArn: key.arn } },
+        vpcConfig: {
+          subnetIds: network.privateSubnetIds,
+          endpointPrivateAccess: true,
+          endpointPublicAccess: cluster.publicAccessCidrs.length > 0,
+          ...(cluster.publicAccessCidrs.length > 0 ? { publicAccessCidrs: cluster.publicAccessCidrs } : {}),
+        },
+        // Extended support costs six times as much, and would begin by itself.
+        upgradePolicy: { supportType: "STANDARD" },
+        ...(isAuto ? autoMode(nodes.role.arn) : {}),
+        tags,
+      },
+      // Attachments outlive the cluster: it removes its network interfaces with them.
+      { ...parent, dependsOn: [...attachments, logs, ...network.ready] },
+    );
+  }
+
+  #kubeconfig(cluster: aws.eks.Cluster): pulumi.Output<string> {
+    const { region } = this.#plan;
+    return pulumi
+      .all([cluster.name, cluster.endpoint, cluster.certificateAuthority])
+      .apply(([name, endpoint, { data }]) => kubeconfigOf({ name, region, endpoint, certificate: data }));
+  }
+
+  /** Who may enter, add-ons that nodes need, system nodes, add-ons that need nodes. */
+  #declareInside(
+    cluster: aws.eks.Cluster,
+    network: Network,
+    nodes: { role: aws.iam.Role; attachments: pulumi.Resource[] },
+  ): void {
+    const entries = this.#plan.cluster.adminRoles.flatMap((role) => this.#declareAdmin(cluster, role));
+    const addons = addonsOf(this.#plan);
+    const of = (when: Addon["nodes"]) => addons.filter(({ nodes }) => nodes === when);
+    const before = of("before").map((addon) => this.#declareAddon(cluster, addon, []));
+    const system =
+      this.#plan.gpu.nodes === "auto-mode"
+        ? []
+        : new SystemNodes(
+            "system",
+            { plan: this.#plan, clusterName: cluster.name, network, nodeRoleArn: nodes.role.arn },
+            { parent: this, dependsOn: [...nodes.attachments, ...before] },
+          ).ready;
+    const after = of("after").map((addon) => this.#declareAddon(cluster, addon, [...before, ...system]));
+    this.ready.push(...entries, ...before, ...system, ...after);
+  }
+
+  #declareAdmin(cluster: aws.eks.Cluster, principalArn: string): pulumi.Resource[] {
+    const parent = { parent: this };
+    const name = principalArn.split("/").at(-1) ?? principalArn;
+    const entry = new aws.eks.AccessEntry(
+      `admin-${name}`,
+      { clusterName: cluster.name, principalArn, type: "STANDARD", tags: this.#plan.tags },
+      parent,
+    );
+    const association = new aws.eks.AccessPolicyAssociation(
+      `admin-${name}`,
+      {
+        clusterName: cluster.name,
+        principalArn,
+        policyArn: "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+        accessScope: { type: "cluster" },
+      },
+      { ...parent, dependsOn: [entry] },
+    );
+    return [entry, association];
+  }
+
+  #declareAddon(cluster: aws.eks.Cluster, addon: Addon, dependsOn: pulumi.Resource[]): aws.eks.Addon {
+    const { name, version, identity, configuration } = addon;
+    const { tags, name: stack } = this.#plan;
+    const role =
+      identity === null
+        ? null
+        : new PodRole(name, { stack, tags, managed: identity.policy }, { parent: this });
+    return new aws.eks.Addon(
+      name,
+      {
+        clusterName: cluster.name,
+        addonName: name,
+        ...(version === null ? {} : { addonVersion: version }),
+        ...(configuration === null ? {} : { configurationValues: JSON.stringify(configuration) }),
+        ...(identity === null || role === null
+          ? {}
+          : { podIdentityAssociations: [{ serviceAccount: identity.serviceAccount, roleArn: role.arn }] }),
+        resolveConflictsOnCreate: "OVERWRITE",
+        resolveConflictsOnUpdate: "PRESERVE",
+        tags,
+      },
+      { parent: this, dependsOn: [...dependsOn, ...(role?.ready ?? [])] },
+    );
+  }
+
+  /** Managed node groups and Auto Mode's own pools get theirs by themselves; other nodes could not join. */
+  #declareNodeEntry(): void {
+    const { gpu, tags } = this.#plan;
+    if (gpu.nodes === "node-groups") return;
+    const isAuto = gpu.nodes === "auto-mode";
+    const principalArn = this.nodeRoleArn;
+    const entry = new aws.eks.AccessEntry(
+      "nodes",
+      { clusterName: this.clusterName, principalArn, type: isAuto ? "EC2" : "EC2_LINUX", tags },
+      { parent: this },
+    );
+    this.ready.push(entry);
+    if (!isAuto) return;
+    this.ready.push(
+      new aws.eks.AccessPolicyAssociation(
+        "nodes",
+        {
+          clusterName: this.clusterName,
+          principalArn,
+          policyArn: "arn:aws:eks::aws:cluster-access-policy/AmazonEKSAutoNodePolicy",
+          accessScope: { type: "cluster" },
+        },
+        { parent: this, dependsOn: [entry] },
+      ),
+    );
+  }
+}
+
+/** All three together, or EKS refuses; `system` takes what needs no GPU. */
+const autoMode = (nodeRoleArn: pulumi.Input<string>) => ({
+  computeConfig: { enabled: true, nodePools: ["system", "general-purpose"], nodeRoleArn },
+  storageConfig: { blockStorage: { enabled: true } },
+  kubernetesNetworkConfig: { elasticLoadBalancing: { enabled: true } },
+});
+

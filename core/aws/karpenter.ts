@@ -1,0 +1,119 @@
+import type { Manifest } from "../kubernetes/manifest.ts";
+import { clusterName, type AwsPlan } from "../plan/aws-plan.ts";
+import { GPU_TAINT, type GpuPool } from "../plan/gpu-pools.ts";
+import { gpuLabels, ROOT_VOLUME, zonesOf } from "./gpu-nodes.ts";
+import { METADATA_OPTIONS } from "./launch-template.ts";
+import { NODE_IMAGES } from "./node-images.ts";
+
+/** What only AWS knows of where a pool's nodes come up. */
+export interface NodeFacts {
+  nodeRoleName: string;
+  subnetIds: string[];
+}
+
+interface Requirement {
+  key: string;
+  operator: "In";
+  values: string[];
+}
+
+/** Minutes that an empty node is kept: as long as a pull of the image would take again. */
+const IDLE = "10m";
+/** A node is replaced after a month for its image; running work is waited for, up to the longest training. */
+const EXPIRY = "720h";
+const LAST_GRACE = "48h";
+
+/**
+ * A pool as Karpenter makes it: NodePool and its class. Karpenter's controller, its queue and its rights are taken as
+ * given: docs/aws.md has the commands. For EKS Auto Mode the class is EKS's own, without an image to choose.
+ */
+export function karpenterManifests(plan: AwsPlan, pool: GpuPool, facts: NodeFacts): Manifest[] {
+  return plan.gpu.nodes === "auto-mode"
+    ? [autoModeClass(plan, pool, facts), nodePool(plan, pool, "eks.amazonaws.com", "NodeClass")]
+    : [ec2NodeClass(plan, pool, facts), nodePool(plan, pool, "karpenter.k8s.aws", "EC2NodeClass")];
+}
+
+function nodePool(plan: AwsPlan, pool: GpuPool, group: string, kind: string): Manifest & { spec: object } {
+  const isAuto = plan.gpu.nodes === "auto-mode";
+  const requirements: Requirement[] = [
+    { key: "node.kubernetes.io/instance-type", operator: "In", values: pool.instances.map(({ type }) => type) },
+    { key: "karpenter.sh/capacity-type", operator: "In", values: [pool.purchase] },
+    { key: "kubernetes.io/arch", operator: "In", values: ["amd64"] },
+    ...(plan.network.vpc === null && !isAuto
+      ? [{ key: "topology.k8s.aws/zone-id", operator: "In" as const, values: zonesOf(plan, pool) }]
+      : []),
+  ];
+  return {
+    apiVersion: "karpenter.sh/v1",
+    kind: "NodePool",
+    metadata: { name: pool.name, labels: {} },
+    spec: {
+      template: {
+        metadata: { labels: gpuLabels(pool) },
+        spec: {
+          nodeClassRef: { group, kind, name: pool.name },
+          requirements,
+          taints: [GPU_TAINT],
+          expireAfter: EXPIRY,
+          terminationGracePeriod: LAST_GRACE,
+        },
+      },
+      disruption: { consolidationPolicy: "WhenEmpty", consolidateAfter: IDLE },
+      limits: { "nvidia.com/gpu": String(pool.maxNodes) },
+    },
+  };
+}
+
+function ec2NodeClass(plan: AwsPlan, pool: GpuPool, facts: NodeFacts): Manifest & { spec: object } {
+  const { gpu } = plan;
+  const family = gpu.ami === "bottlerocket" ? "bottlerocket" : "al2023";
+  return {
+    apiVersion: "karpenter.k8s.aws/v1",
+    kind: "EC2NodeClass",
+    metadata: { name: pool.name, labels: {} },
+    spec: {
+      amiSelectorTerms: [{ alias: `${family}@${gpu.releaseVersion ?? "latest"}` }],
+      role: facts.nodeRoleName,
+      subnetSelectorTerms: facts.subnetIds.map((id) => ({ id })),
+      securityGroupSelectorTerms: clusterGroup(plan),
+      metadataOptions: METADATA_OPTIONS,
+      instanceStorePolicy: "RAID0",
+      blockDeviceMappings: [
+        {
+          deviceName: NODE_IMAGES[gpu.ami].dataDevice,
+          ebs: {
+            volumeType: ROOT_VOLUME.volumeType,
+            volumeSize: `${gpu.rootGib}Gi`,
+            throughput: ROOT_VOLUME.throughput,
+            iops: ROOT_VOLUME.iops,
+            encrypted: true,
+            deleteOnTermination: true,
+          },
+        },
+      ],
+      tags: { ...plan.tags, Name: `${clusterName(plan)}-${pool.name}` },
+    },
+  };
+}
+
+/** The group that EKS makes with a cluster, by the tag that EKS gives it (unverified against a running cluster). */
+const clusterGroup = (plan: AwsPlan) => [{ tags: { "aws:eks:cluster-name": clusterName(plan) } }];
+
+function autoModeClass(plan: AwsPlan, pool: GpuPool, facts: NodeFacts): Manifest & { spec: object } {
+  return {
+    apiVersion: "eks.amazonaws.com/v1",
+    kind: "NodeClass",
+    metadata: { name: pool.name, labels: {} },
+    spec: {
+      role: facts.nodeRoleName,
+      subnetSelectorTerms: facts.subnetIds.map((id) => ({ id })),
+      securityGroupSelectorTerms: clusterGroup(plan),
+      ephemeralStorage: {
+        size: `${plan.gpu.rootGib}Gi`,
+        throughput: ROOT_VOLUME.throughput,
+        iops: ROOT_VOLUME.iops,
+      },
+      tags: { ...plan.tags, Name: `${clusterName(plan)}-${pool.name}` },
+    },
+  };
+}

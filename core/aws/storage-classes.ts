@@ -1,0 +1,49 @@
+import type { Manifest } from "../kubernetes/manifest.ts";
+import { USER } from "../kubernetes/pod.ts";
+import { STORAGE_CLASSES } from "../plan/aws-plan.ts";
+
+interface StorageClass extends Manifest {
+  kind: "StorageClass";
+  provisioner: string;
+  parameters: Record<string, string>;
+  reclaimPolicy: "Retain" | "Delete";
+  volumeBindingMode: "Immediate" | "WaitForFirstConsumer";
+  allowVolumeExpansion: boolean;
+}
+
+/**
+ * Classes of a cluster on AWS. EFS for the workspace: nodes of all zones share it, so that a training whose spot node
+ * is taken goes on in another zone. gp3 for what a person adds; its volumes stay in their zone.
+ */
+export const storageClasses = (fileSystemId: string): StorageClass[] => [
+  {
+    ...named(STORAGE_CLASSES.efs),
+    provisioner: "efs.csi.aws.com",
+    // An access point for each claim: pods see their folder only, as the user of the trainer image.
+    parameters: {
+      provisioningMode: "efs-ap",
+      fileSystemId,
+      directoryPerms: "700",
+      uid: String(USER),
+      gid: String(USER),
+      basePath: "/tuneform",
+    },
+    reclaimPolicy: "Retain", // adapters and the registry are in it
+    volumeBindingMode: "Immediate",
+    allowVolumeExpansion: false,
+  },
+  {
+    ...named(STORAGE_CLASSES.gp3),
+    provisioner: "ebs.csi.aws.com",
+    parameters: { type: "gp3", encrypted: "true" },
+    reclaimPolicy: "Delete",
+    volumeBindingMode: "WaitForFirstConsumer",
+    allowVolumeExpansion: true,
+  },
+];
+
+const named = (name: string) => ({
+  apiVersion: "storage.k8s.io/v1",
+  kind: "StorageClass" as const,
+  metadata: { name, labels: { "app.kubernetes.io/name": "tuneform" } },
+});

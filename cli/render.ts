@@ -28,7 +28,7 @@ export function register(program: Command): void {
 
 async function render({ stack, out, withData, json }: RenderOptions): Promise<void> {
   const { config } = readStackFile(stack);
-  if (config.target !== "kubernetes")
+  if (config.kubernetes === null)
     throw new InvalidInput([
       {
         file: stackFileName(stack),

@@ -1,10 +1,14 @@
 import type { FormerVerdict, RunState } from "../core/plan/outlook.ts";
+import type { Architecture } from "../core/catalog/architecture.ts";
 import type { Instance } from "../core/catalog/instances.ts";
+import { coresOf, holds, isOffered } from "../core/plan/gpu-pools.ts";
 import type { Facts } from "../core/plan/plan.ts";
+import { trainerHostBytes } from "../core/plan/training.ts";
 import { clusterSpeed } from "../core/plan/time.ts";
 import { baseOnVolume, sourcePath } from "../core/plan/volume.ts";
 import type { Accuracy } from "../core/plan/calibration.ts";
 import { defaultEngine } from "../core/plan/kubernetes-plan.ts";
+import type { AwsSettings } from "../core/spec/aws.ts";
 import type { FineTuneSpec } from "../core/spec/fine-tune.ts";
 import type { Engine, KubernetesSettings } from "../core/spec/kubernetes.ts";
 import type { Base } from "../core/spec/run-file.ts";
@@ -16,8 +20,8 @@ export interface Place {
   facts: (spec: FineTuneSpec, base: Base) => Omit<Facts, "base" | "data" | "instances">;
   /** A base and a data file as the stages see them. */
   base: (base: Base) => Base;
-  /** Whether an instance is one that could train here. */
-  offers: (instance: Instance) => boolean;
+  /** Whether an instance is one that could train and serve a base here; null: architecture unknown. */
+  offers: (instance: Instance, architecture: Architecture | null) => boolean;
   source: (file: { path: string; sha256: string }) => string;
 }
 
@@ -84,6 +88,22 @@ export function clusterPlace(settings: KubernetesSettings, known: ClusterFacts):
     base: baseOnVolume,
     offers: ({ gpu }) => settings.gpu === null || gpu === settings.gpu,
     source: ({ sha256 }) => sourcePath(sha256),
+  };
+}
+
+/** Nodes of AWS, which the planner chooses; this machine does not matter. */
+export function awsPlace(settings: KubernetesSettings, aws: AwsSettings, known: ClusterFacts): Place {
+  const place = clusterPlace(settings, known);
+  return {
+    ...place,
+    facts: (spec, base) => ({ ...place.facts(spec, base), gpu: "planned" }),
+    // What no type of the same GPU has the memory for is no offer.
+    offers: (instance, architecture) =>
+      isOffered(instance, aws, "training") &&
+      holds(instance, {
+        hostBytes: architecture === null ? null : trainerHostBytes(architecture),
+        cores: coresOf(settings.cpuRequest),
+      }),
   };
 }
 

@@ -76,7 +76,7 @@ export function planAll(
       folders.set(folder, found);
       return found;
     },
-    instances: instances.filter(place.offers),
+    instances,
     catalog,
   };
   const planned: Planned[] = [];
@@ -113,8 +113,9 @@ function planModel(
   model: ModelFile,
   resolved: ResolvedBase,
   found: DataFacts,
-  { place, instances }: Shared,
+  { place, instances: all }: Shared,
 ): Planned {
+  const instances = all.filter((instance) => place.offers(instance, resolved.architecture));
   const base = { ...resolved, base: place.base(resolved.base) };
   const sources = found.sources.map((source) => ({ ...source, path: place.source(source) }));
   const data = { ...found, sources };

@@ -1,12 +1,14 @@
 import path from "node:path";
 import type { Instance } from "../core/catalog/instances.ts";
 import { planClusterServers } from "../core/plan/cluster-servers.ts";
+import { isOffered } from "../core/plan/gpu-pools.ts";
 import { planKubernetes } from "../core/plan/kubernetes-plan.ts";
 import type { FineTunePlan, StackPlan } from "../core/plan/plan.ts";
 import { planServers } from "../core/plan/servers.ts";
 import { servingPlan } from "../core/plan/serving-plan.ts";
 import { VOLUME } from "../core/plan/volume.ts";
 import { EXIT_CODES } from "../core/spec/exit-codes.ts";
+import type { AwsSettings } from "../core/spec/aws.ts";
 import type { KubernetesSettings } from "../core/spec/kubernetes.ts";
 import { InvalidInput, type Problem } from "../core/spec/problems.ts";
 import {
@@ -19,7 +21,8 @@ import {
 import { limitProblems, memoryProblems } from "./limits.ts";
 import { machineFacts, type MachineFacts } from "./machine.ts";
 import { findModelFiles } from "./model-files.ts";
-import { clusterPlace, localPlace, NOTHING_KNOWN, type ClusterFacts } from "./place.ts";
+import { awsProblems, holdsServer, planPoolsOf } from "./aws.ts";
+import { awsPlace, clusterPlace, localPlace, NOTHING_KNOWN, type ClusterFacts } from "./place.ts";
 import { planAll, type ProjectFiles } from "./planned.ts";
 import { portProblems } from "./ports.ts";
 import { sharedWorkspaceProblems, stackFileName } from "./stack-files.ts";
@@ -77,6 +80,7 @@ async function loadLocalPlan(options: LoadOptions, files: readonly string[]): Pr
     stack,
     workspace,
     kubernetes: null,
+    aws: null,
     parallelism,
     fineTunes,
     servers,
@@ -119,7 +123,7 @@ async function loadClusterPlan(
   const { planned, problems, dataProblems, instances } = planAll(
     options,
     files,
-    clusterPlace(settings, known),
+    config.aws === null ? clusterPlace(settings, known) : awsPlace(settings, config.aws, known),
   );
   throwAny([
     {
@@ -127,6 +131,7 @@ async function loadClusterPlan(
         ...problems,
         ...settingProblems(planned, settings, stackFile),
         ...clusterLimitProblems(planned, settings),
+        ...(config.aws === null ? [] : awsProblems(planned)),
         ...dataSizeProblems(planned),
       ],
       exitCode: EXIT_CODES.USAGE.code,
@@ -134,31 +139,52 @@ async function loadClusterPlan(
     { problems: dataProblems, exitCode: EXIT_CODES.DATA.code },
   ]);
   const fineTunes = planned.map(({ plan }) => plan);
-  const servers = planClusterServers(fineTunes, settings.gpu);
+  const serving = servingOf(fineTunes, instances, config.aws);
+  const servers = planClusterServers(fineTunes, (base) =>
+    config.aws === null ? settings.gpu : (serving.servers.find(({ baseId }) => baseId === base)?.gpu ?? null),
+  );
   throwAny([{ problems: gpuProblems(planned, servers, settings), exitCode: EXIT_CODES.OUT_OF_MEMORY.code }]);
   const dataFiles = Object.assign({}, ...planned.map(({ files }) => files)) as Record<string, string>;
+  const kubernetes = planKubernetes(stack, settings, dataFiles);
+  const aws =
+    config.aws === null
+      ? null
+      : planPoolsOf({ stack, settings: config.aws, fineTunes, servers, kubernetes, instances });
   const stackPlan: StackPlan = {
     schemaVersion: 1,
     target,
     stack,
     workspace: VOLUME,
-    kubernetes: planKubernetes(stack, settings, dataFiles),
+    kubernetes: aws?.kubernetes ?? kubernetes,
+    aws: aws?.aws ?? null,
     parallelism,
     fineTunes,
     servers,
-    serving: servingOf(fineTunes, instances),
-    notes: known.notes,
+    serving,
+    notes: [...known.notes, ...(aws?.notes ?? [])],
   };
   const examples = cluster === undefined ? [] : exampleImageProblems(stackPlan, stackFile);
   throwAny([{ problems: examples, exitCode: EXIT_CODES.USAGE.code }]);
   return stackPlan;
 }
 
-const servingOf = (fineTunes: readonly FineTunePlan[], instances: readonly Instance[]) =>
-  servingPlan(
-    fineTunes.flatMap(({ served }) => served ?? []),
-    instances,
-  );
+function servingOf(
+  fineTunes: readonly FineTunePlan[],
+  instances: readonly Instance[],
+  aws: AwsSettings | null = null,
+) {
+  const served = fineTunes.flatMap((fineTune) => (fineTune.engine === "cpu" ? [] : (fineTune.served ?? [])));
+  return aws === null
+    ? servingPlan(
+        fineTunes.flatMap(({ served }) => served ?? []),
+        instances,
+      )
+    : servingPlan(
+        served,
+        instances.filter((instance) => isOffered(instance, aws, "serving")),
+        holdsServer,
+      );
+}
 
 function noModelFiles(pattern: string, stackFile: string): Problem {
   return {

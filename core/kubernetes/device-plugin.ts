@@ -1,7 +1,7 @@
 import type { StackPlan } from "../plan/plan.ts";
 import type { Container, Manifest, PodSpec } from "./manifest.ts";
 import { clusterOf } from "./names.ts";
-import { nodesOf } from "./pod.ts";
+import { where } from "./pod.ts";
 
 export interface DaemonSet extends Manifest {
   kind: "DaemonSet";
@@ -20,6 +20,9 @@ export function devicePluginManifests(plan: StackPlan, manifest: DaemonSet): Dae
   const containers = template.spec.containers.map((container): Container =>
     image === null ? container : { ...container, image },
   );
-  const spec = { ...template.spec, ...nodesOf(settings), containers };
+  const { pools, nodeSelector, tolerations } = settings;
+  // Nodes of pools carry the manifest's own label and taint.
+  const nodes = pools === null ? where({ nodeSelector, tolerations }) : {};
+  const spec = { ...template.spec, ...nodes, containers };
   return [{ ...manifest, spec: { ...manifest.spec, template: { ...template, spec } } }];
 }

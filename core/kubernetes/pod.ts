@@ -1,4 +1,6 @@
 import type { KubernetesPlan } from "../plan/kubernetes-plan.ts";
+import type { Nodes } from "../plan/gpu-pools.ts";
+import { podMemoryBytes } from "../plan/pod-memory.ts";
 import { CACHE, HUB_HOME, VOLUME } from "../plan/volume.ts";
 import type { Container, EnvironmentVariable, PodSpec, Resources, Volume, VolumeMount } from "./manifest.ts";
 
@@ -57,17 +59,33 @@ export function podOf({
   };
 }
 
+/** A pod that mounts the workspace, as far as where it runs depends on it. */
+export type Work = { fineTune: string } | { server: string } | "staging";
+
 /**
- * Nodes of the pool. Every pod that mounts the workspace goes there, also one that needs no GPU: a volume of
- * one node or zone is made where its first pod runs.
+ * Nodes for a pod. Without pools every pod that mounts the workspace goes to the same nodes, also one that
+ * needs no GPU: a volume of one node or zone is made where its first pod runs. With pools all nodes reach the
+ * volume, and what needs no GPU, as staging, does not hold a GPU node.
  */
-export function nodesOf({
-  nodeSelector,
-  tolerations,
-}: KubernetesPlan): Pick<PodSpec, "nodeSelector" | "tolerations"> {
+export function nodesOf(
+  { nodeSelector, tolerations, pools }: KubernetesPlan,
+  work: Work,
+): Pick<PodSpec, "nodeSelector" | "tolerations"> {
+  if (pools === null) return where({ nodeSelector, tolerations });
+  if (work === "staging") return {};
+  return where("fineTune" in work ? pools.training[work.fineTune] : pools.serving[work.server]);
+}
+
+/** Whether the Job of a fine-tune trains on a GPU. */
+export const trainsOnGpu = ({ gpu, pools }: KubernetesPlan, fineTune: string): boolean =>
+  pools === null ? gpu !== null : fineTune in pools.training;
+
+/** Nodes as a pod says them: nothing where they say nothing. */
+export function where(nodes: Nodes | undefined): Pick<PodSpec, "nodeSelector" | "tolerations"> {
+  if (nodes === undefined) return {};
   return {
-    ...(Object.keys(nodeSelector).length === 0 ? {} : { nodeSelector }),
-    ...(tolerations.length === 0 ? {} : { tolerations }),
+    ...(Object.keys(nodes.nodeSelector).length === 0 ? {} : { nodeSelector: nodes.nodeSelector }),
+    ...(nodes.tolerations.length === 0 ? {} : { tolerations: nodes.tolerations }),
   };
 }
 
@@ -118,15 +136,7 @@ export const workspaceMount = (readOnly = false): VolumeMount => ({
   ...(readOnly ? { readOnly: true } : {}),
 });
 
-/** What a process of unknown size gets: its base's architecture is not in the catalog. */
-const UNKNOWN_BYTES = 16 * 2 ** 30;
-const STEP_MIB = 256;
-
-/** A quarter and a gigabyte above what was planned, in steps of 256 MiB: a wrong plan must not end a training. */
-export function memoryQuantity(bytes: number | null): string {
-  const wanted = bytes === null ? UNKNOWN_BYTES : bytes * 1.25 + 1e9;
-  return `${Math.ceil(wanted / 2 ** 20 / STEP_MIB) * STEP_MIB}Mi`;
-}
+export const memoryQuantity = (bytes: number | null): string => `${podMemoryBytes(bytes) / 2 ** 20}Mi`;
 
 /** Memory is not shared out twice, and GPUs cannot be; CPU that nobody uses is free to take. */
 export function resourcesOf(cpu: string, memory: string, gpus = 0): Resources {

@@ -98,7 +98,7 @@ function deployment(
         spec: podOf({
           restartPolicy: "Always",
           gracePeriod: shape.gracePeriod,
-          nodes: nodesOf(settings),
+          nodes: nodesOf(settings, { server: server.key }),
           containers: [{ ...shape.container, ...probes(shape.startSeconds) }],
           volumes: [workspaceVolume(settings, true), ...shape.volumes],
         }),

@@ -20,6 +20,7 @@ import {
   podOf,
   resourcesOf,
   trainerEnvironment,
+  trainsOnGpu,
   workspaceMount,
   workspaceVolume,
 } from "./pod.ts";
@@ -140,18 +141,23 @@ interface StageSettings {
 /** All stages ask for the same memory: a pod is given the most that any of its containers asks for. */
 function stageContainer(
   plan: StackPlan,
-  { hostBytes }: FineTunePlan,
+  { name, hostBytes }: FineTunePlan,
   stage: string,
   { args = [], mounts = [], env = trainerEnvironment(), usesGpu = false }: StageSettings,
 ): Container {
-  const { trainerImage, cpuRequest, gpu } = clusterOf(plan);
+  const settings = clusterOf(plan);
+  const { trainerImage, cpuRequest } = settings;
   return containerOf({
     name: stage,
     image: trainerImage,
     command: ["tuneform-trainer"],
     args: [stage, "--run", RUN_FILE, "--workspace", VOLUME, ...args],
     env,
-    resources: resourcesOf(cpuRequest, memoryQuantity(hostBytes), usesGpu && gpu !== null ? 1 : 0),
+    resources: resourcesOf(
+      cpuRequest,
+      memoryQuantity(hostBytes),
+      usesGpu && trainsOnGpu(settings, name) ? 1 : 0,
+    ),
     volumeMounts: [workspaceMount(), { name: "run-file", mountPath: "/run-file", readOnly: true }, ...mounts],
   });
 }
@@ -199,7 +205,7 @@ function jobOf(plan: StackPlan, fineTune: FineTunePlan, component: Component, jo
           restartPolicy: "Never",
           gracePeriod: GRACE,
           ...(priorityClass === null ? {} : { priorityClassName: priorityClass }),
-          nodes: nodesOf(settings),
+          nodes: nodesOf(settings, component === "staging" ? "staging" : { fineTune: fineTune.name }),
           ...(job.initContainers.length === 0 ? {} : { initContainers: job.initContainers }),
           containers: [job.container],
           volumes: [

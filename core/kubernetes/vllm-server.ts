@@ -1,3 +1,4 @@
+import { VLLM_CORES } from "../plan/cluster-servers.ts";
 import { GPUS } from "../catalog/gpus.ts";
 import type { FineTunePlan, StackPlan } from "../plan/plan.ts";
 import type { ServerPlan } from "../plan/servers.ts";
@@ -61,7 +62,7 @@ export function vllmServer(plan: StackPlan, server: ServerPlan, versions: readon
         HF_HOME: HUB_HOME,
         VLLM_CACHE_ROOT: "/tmp/vllm",
       }),
-      resources: resourcesOf("2", memoryQuantity(server.hostBytes), 1),
+      resources: resourcesOf(String(VLLM_CORES), memoryQuantity(server.hostBytes), 1),
       volumeMounts: [workspaceMount(true), { name: "shared-memory", mountPath: "/dev/shm" }],
       writableRoot: true,
     }),
@@ -88,10 +89,9 @@ function adapterOf(plan: StackPlan, version: Version): ServedAdapter {
 /** Slots as large as the largest rank of all versions, of which an earlier one may have had a larger. */
 function memoryOf(
   plan: StackPlan,
-  { key, gpuMemory, server }: ServerPlan,
+  { key, gpu, gpuMemory, server }: ServerPlan,
   adapters: readonly ServedAdapter[],
 ): Pick<ServingMemory, "maxLoraRank" | "slots" | "maxModelLength"> {
-  const { gpu } = clusterOf(plan);
   const mine = plan.fineTunes.filter(({ serving }) => serving.server === key);
   const architecture = mine[0]?.served?.architecture;
   const ranks = mine.map(({ run }) => run.train.rank);

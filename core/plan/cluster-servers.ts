@@ -6,17 +6,26 @@ import type { ServerPlan } from "./servers.ts";
 import { servingMemory } from "./serving-memory.ts";
 import { bytes, type Bytes } from "./units.ts";
 
+/** Cores that a pod of vLLM asks for: it reads requests and samples on the CPU. */
+export const VLLM_CORES = 2;
+
 /** The port that servers listen on in their pods and Services. */
 export const SERVER_PORT = 8000;
 
-/** One server for each base and engine: its fine-tunes share the weights. In order of the keys. */
-export function planClusterServers(fineTunes: readonly FineTunePlan[], gpu: GpuId | null): ServerPlan[] {
+/**
+ * One server for each base and engine: its fine-tunes share the weights. In order of the keys. `gpuOf`: the GPU
+ * that serves a base, given its id; null: none.
+ */
+export function planClusterServers(
+  fineTunes: readonly FineTunePlan[],
+  gpuOf: (baseId: string) => GpuId | null,
+): ServerPlan[] {
   const keys = [...new Set(fineTunes.map(({ serving }) => serving.server))].sort();
   return keys.map((key) => {
     const mine = fineTunes.filter(({ serving }) => serving.server === key);
     const [first] = mine;
     if (first === undefined) throw new Error("a server without fine-tunes");
-    return planServer(key, first, mine, gpu);
+    return planServer(key, first, mine, gpuOf(first.run.base.id));
   });
 }
 
@@ -37,7 +46,8 @@ function planServer(
   return {
     key,
     engine,
-    hostBytes: architecture === null ? null : hostBytes(architecture, engine, ranks),
+    hostBytes: architecture === null ? null : serverHostBytes(architecture, engine, ranks),
+    gpu: engine === "cpu" ? null : gpu,
     gpuMemory,
     server: {
       schemaVersion: 1,
@@ -61,7 +71,7 @@ const HELD_ADAPTERS = 16;
  * to the GPU; unverified. The trainer's: Python and torch, weights and adapters in 32 bits, and half as much
  * again as the weights for activations and cache.
  */
-function hostBytes(a: Architecture, engine: Engine, ranks: readonly number[]): Bytes {
+export function serverHostBytes(a: Architecture, engine: Engine, ranks: readonly number[]): Bytes {
   if (engine === "vllm") return bytes(8e9 + 2 * parameterCount(a));
   const adapter = 4 * adapterParameters(a, Math.max(...ranks), "all-linear");
   return bytes(1.5e9 + 6 * parameterCount(a) + HELD_ADAPTERS * adapter);

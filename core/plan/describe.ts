@@ -1,5 +1,6 @@
 import Table from "cli-table3";
 import { GPUS } from "../catalog/gpus.ts";
+import { clusterName } from "./aws-plan.ts";
 import { describeAccuracy } from "./calibration.ts";
 import { servingLines } from "./describe-serving.ts";
 import { describeOption } from "./flight.ts";
@@ -24,8 +25,9 @@ export function describePlan(plan: StackPlan): string {
   return [`Plan (${plan.target}, ${placeOf(plan)})`, table.toString(), ...lines].join("\n");
 }
 
-function placeOf({ kubernetes, workspace }: StackPlan): string {
+function placeOf({ kubernetes, aws, workspace }: StackPlan): string {
   if (!kubernetes) return `workspace ${workspace}`;
+  if (aws !== null) return `${aws.region}, cluster ${clusterName(aws)}, namespace ${kubernetes.namespace}`;
   return `namespace ${kubernetes.namespace}, ${kubernetes.gpu === null ? "CPUs" : `one ${GPUS[kubernetes.gpu].name} a pod`}`;
 }
 

@@ -1,5 +1,6 @@
 import type { Engine, KubernetesSettings } from "../spec/kubernetes.ts";
 import { dnsName } from "./dns-name.ts";
+import type { Nodes } from "./gpu-pools.ts";
 
 /** A cluster's settings with nothing left open but what only the cluster knows. */
 export interface KubernetesPlan extends Omit<
@@ -10,6 +11,8 @@ export interface KubernetesPlan extends Omit<
   engine: Engine;
   nodeSelector: Record<string, string>;
   tolerations: Toleration[];
+  /** Of fine-tunes that train, by name, and of servers, by key, where they differ: target aws. */
+  pools: { training: Record<string, Nodes>; serving: Record<string, Nodes> } | null;
   /** Name of the claim that pods mount. */
   claim: string;
   /** Of the OpenAI-compatible API, ends in /v1. */
@@ -44,6 +47,7 @@ export function planKubernetes(
     engine: defaultEngine(settings),
     nodeSelector: settings.nodeSelector ?? (hasGpu ? GPU_LABEL : {}),
     tolerations: hasGpu ? [{ key: GPU_TAINT, operator: "Exists", effect: "NoSchedule" }] : [],
+    pools: null,
     claim: settings.workspaceClaim ?? "workspace",
     dataFiles,
   };

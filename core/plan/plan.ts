@@ -4,6 +4,7 @@ import type { RunFile } from "../spec/run-file.ts";
 import type { StackConfig } from "../spec/stack.ts";
 import type { GpuId } from "../catalog/gpus.ts";
 import type { Instance } from "../catalog/instances.ts";
+import type { AwsPlan } from "./aws-plan.ts";
 import { adviceFor, type Advice } from "./advice.ts";
 import { dataDigest, evaluationDigestOf, rowsDigest, runIdOf } from "./digest.ts";
 import { calibratedMemory, type Accuracy, type Prediction } from "./calibration.ts";
@@ -25,8 +26,8 @@ import { workOf, type DataFacts } from "./work.ts";
 export interface Facts {
   base: ResolvedBase;
   data: DataFacts;
-  /** That trains; null: a CPU. */
-  gpu: GpuId | null;
+  /** That trains; null: a CPU; `planned`: that of the cheapest job within the limits. */
+  gpu: GpuId | "planned" | null;
   /** That serves it in a cluster; null: the one server of a base on this machine. */
   engine: Engine | null;
   /** Main memory; Infinity where the nodes are not known. */
@@ -88,8 +89,10 @@ export interface StackPlan {
   stack: string;
   /** Absolute path: a folder of this machine, or where pods mount the volume. */
   workspace: string;
-  /** Of target kubernetes. */
+  /** Of the targets kubernetes and aws. */
   kubernetes: KubernetesPlan | null;
+  /** Of target aws. */
+  aws: AwsPlan | null;
   parallelism: number;
   fineTunes: FineTunePlan[];
   /** Of this machine or the cluster. */
@@ -103,12 +106,14 @@ export interface StackPlan {
 /** Plan one fine-tune. Pure: same spec and facts, same plan. */
 export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
   const { base, architecture } = facts.base;
-  const training = planTraining(spec, { ...facts, architecture });
+  const flight = flightPlan(spec, facts);
+  const job = flight?.best ?? flight?.beyondLimits ?? null;
+  const gpu = facts.gpu === "planned" ? (job?.gpu ?? null) : facts.gpu;
+  const training = planTraining(spec, { ...facts, gpu, architecture });
   const { memory, seconds } = training;
   const run = resolveRun(spec, facts, training.train);
   const { runId } = run;
   const work = workOf(facts.data, spec);
-  const flight = flightPlan(spec, facts);
   const state = facts.runState(runId);
   const verdict = state === "reused" ? facts.verdictOf(runId) : null;
   const { why, isRefused } = outlookOf(state, verdict, run, facts.current);
@@ -127,7 +132,7 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
     memory: memory === null ? null : calibratedMemory(memory, facts.lastAccuracy),
     hostBytes: training.hostBytes,
     seconds,
-    speedSource: facts.gpu === null ? facts.speed.source : "catalog",
+    speedSource: gpu === null ? facts.speed.source : "catalog",
     prediction: training.prediction,
     accuracy: state === "reused" ? facts.accuracyOf(runId) : null,
     serving: aliasPlan(spec.name, runId, serverOf(base.id, facts.engine), facts.current, isRefused),

@@ -1,3 +1,4 @@
+import type { GpuId } from "../catalog/gpus.ts";
 import type { Engine } from "../spec/kubernetes.ts";
 import type { RunFile, ServerFile } from "../spec/run-file.ts";
 import type { StackConfig } from "../spec/stack.ts";
@@ -12,6 +13,8 @@ export interface ServerPlan {
   server: ServerFile;
   /** Main memory of its process; null where it is not planned. */
   hostBytes: Bytes | null;
+  /** That it takes one of; null for the trainer's own server. */
+  gpu: GpuId | null;
   /** Of its GPU; null for the trainer's own server. */
   gpuMemory: ServingMemory | null;
 }
@@ -39,6 +42,7 @@ export function planServers(
       key,
       engine: "cpu",
       hostBytes: null,
+      gpu: null,
       gpuMemory: null,
       server: {
         schemaVersion: 1,

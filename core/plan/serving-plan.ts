@@ -84,19 +84,26 @@ export function servedFineTune(
   };
 }
 
-/** The fewest servers that hold all fine-tunes of each base, and the cheapest instances for these. */
+/**
+ * The fewest servers that hold all fine-tunes of each base, and the cheapest instances for these. `fits`: whether
+ * an instance's main memory is enough for a server of a base.
+ */
 export function servingPlan(
   fineTunes: readonly ServedFineTune[],
   instances: readonly Instance[],
+  fits: (instance: Instance, base: Architecture) => boolean = () => true,
 ): ServingPlan {
-  const offers = offersOf(instances);
   const groups = new Map<string, ServedFineTune[]>();
   for (const fineTune of fineTunes) {
     const key = fineTune.vllmLora ? fineTune.baseId : `${fineTune.baseId} ${fineTune.name}`;
     groups.set(key, [...(groups.get(key) ?? []), fineTune]);
   }
-  const packed = [...groups.values()].map((group) => pack(group, offers));
-  const servers = packed.flatMap((group) => group.servers.map((server) => withOneMore(server, offers)));
+  const packed = [...groups.values()].map((group) => {
+    const offers = offersOf(instances.filter((each) => group.every((of) => fits(each, of.architecture))));
+    const { servers, unserved } = pack(group, offers);
+    return { servers: servers.map((server) => withOneMore(server, offers)), unserved };
+  });
+  const servers = packed.flatMap((group) => group.servers);
   return {
     servers,
     unserved: packed.flatMap(({ unserved }) => unserved),

@@ -78,7 +78,7 @@ function onCpu(spec: FineTuneSpec, { architecture, data, memoryBytes, speed }: T
 }
 
 /** CUDA libraries, and the weights once in 16 bits on their way to the GPU: unverified. */
-const hostBytesOf = (a: Architecture): Bytes => bytes(4e9 + 2 * parameterCount(a));
+export const trainerHostBytes = (a: Architecture): Bytes => bytes(4e9 + 2 * parameterCount(a));
 
 /** What the process takes of the GPU: what has to fit. `reserve` is what the allocator and CUDA add. */
 function processMemory(a: Architecture, train: GpuTraining): MemoryPlan {
@@ -99,7 +99,7 @@ function onGpu(spec: FineTuneSpec, facts: TrainingFacts, gpu: GpuId): TrainingPl
   const computeDtype = "bfloat16";
   const smallest = trainingWith(spec, { method, microBatch: 1, checkpointing: true, computeDtype });
   if (architecture === null) return unknown(smallest);
-  const hostBytes = hostBytesOf(architecture);
+  const hostBytes = trainerHostBytes(architecture);
   const job = jobOf(spec, architecture, data);
   const [shape] = shapesOn(job, stepsOn(job, stepsOf(job), GPUS[gpu], facts.measuredOn(gpu)), 1);
   if (shape === undefined)

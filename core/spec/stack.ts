@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { INSTANCES } from "../catalog/instances.ts";
+import { awsSchema, type AwsSettings } from "./aws.ts";
 import { explain, nearest } from "./explain.ts";
 import { kubernetesSchema, type KubernetesSettings } from "./kubernetes.ts";
 import { InvalidInput, type Problem } from "./problems.ts";
@@ -13,12 +15,7 @@ export const DEFAULT_CATALOG_FILE = "catalog.yaml";
 
 /** `tuneform:` keys of Pulumi.<stack>.yaml; the same keys, with descriptions, stand in Pulumi.yaml. */
 const stackSchema = z.strictObject({
-  target: z
-    .enum(
-      ["local", "kubernetes"],
-      "`local` and `kubernetes` are the targets that are built; aws comes with a later release",
-    )
-    .default("local"),
+  target: z.enum(["local", "kubernetes", "aws"], "must be local, kubernetes or aws").default("local"),
   models: folderOrGlob.default("models/*.yaml"),
   workspace: folderOrGlob.default(".tuneform/workspace"),
   port: integer(
@@ -35,25 +32,48 @@ const stackSchema = z.strictObject({
   weights: z.enum(["hub", "package"], "must be `hub` or `package`").default("package"),
   /** JSON text of core/spec/kubernetes.ts. `{}`, the default in Pulumi.yaml, and empty: none. */
   kubernetes: z.string().default("{}"),
+  /** JSON text of core/spec/aws.ts; the same. */
+  aws: z.string().default("{}"),
 });
 
 /** Names of the `tuneform:` keys, without the prefix. */
 export const STACK_KEYS = Object.keys(stackSchema.shape) as (keyof StackConfig)[];
 
 /** How and where a stack's fine-tunes are made. `workspace` and `models` are relative to the project. */
-export interface StackConfig extends Omit<z.infer<typeof stackSchema>, "kubernetes"> {
-  /** Of target kubernetes; null of another. */
+export interface StackConfig extends Omit<z.infer<typeof stackSchema>, "kubernetes" | "aws"> {
+  /** Of the targets kubernetes and aws; null of another. */
   kubernetes: KubernetesSettings | null;
+  /** Of target aws; null of another. */
+  aws: AwsSettings | null;
 }
 
 /** Validate the `tuneform:` keys (values are strings). Throws InvalidInput naming `file` and each key. */
 export function parseStackConfig(raw: Record<string, string>, file: string): StackConfig {
   const result = stackSchema.safeParse(raw);
-  const cluster = clusterOf(raw);
-  const faults = [...(result.success ? [] : result.error.issues.flatMap(faultsOf)), ...cluster.faults];
+  const aws = blockOf(raw, "aws", ["aws"], awsSchema);
+  const inCluster = { ...(aws.value === null ? {} : awsDefaults(aws.value)) };
+  const cluster = blockOf(raw, "kubernetes", ["kubernetes", "aws"], kubernetesSchema, inCluster);
+  const faults = [
+    ...(result.success ? [] : result.error.issues.flatMap(faultsOf)),
+    ...aws.faults,
+    // What a wrong `aws` leaves open of it would be told as missing.
+    ...(raw["target"] === "aws" && aws.value === null ? [] : cluster.faults),
+  ];
   if (!result.success || faults.length > 0)
     throw new InvalidInput(faults.map(({ path, ...rest }) => ({ file, path: `tuneform:${path}`, ...rest })));
-  return { ...result.data, kubernetes: cluster.settings };
+  return { ...result.data, kubernetes: cluster.value, aws: aws.value };
+}
+
+/** What a cluster on AWS has unless its `tuneform:kubernetes` says otherwise. */
+function awsDefaults({ network, gpu }: AwsSettings): Record<string, unknown> {
+  return {
+    // Nodes that train and nodes that serve share the volume, in whichever zone they could be had.
+    storageClass: "tuneform-efs",
+    accessMode: "ReadWriteMany",
+    apiServerCidr: network.cidr,
+    // The device plugin and the GPU of each pod follow from the pools; this one is only "there are GPUs".
+    gpu: INSTANCES.find(({ type }) => type === (gpu.instances?.[0] ?? "g6.xlarge"))?.gpu ?? "l4",
+  };
 }
 
 type Fault = Omit<Problem, "file"> & { path: string };
@@ -69,32 +89,42 @@ function nearKey(key: string): string {
   return near === undefined ? `one of ${STACK_KEYS.join(", ")}` : `did you mean ${near}?`;
 }
 
-/** The structured key, or what is wrong with it; it and the target need each other. */
-function clusterOf({ target = "local", kubernetes: text = "{}" }: Record<string, string>): {
-  settings: KubernetesSettings | null;
-  faults: Fault[];
-} {
-  const kubernetes = text === "{}" ? "" : text;
+/** A structured key, or what is wrong with it; it and `targets` need each other. `defaults` fill it in. */
+function blockOf<T extends z.ZodType>(
+  raw: Record<string, string>,
+  key: "kubernetes" | "aws",
+  targets: readonly string[],
+  schema: T,
+  defaults: Record<string, unknown> = {},
+): { value: z.infer<T> | null; faults: Fault[] } {
+  const { target = "local", [key]: given = "{}" } = raw;
+  const text = given === "{}" ? "" : given;
+  const example = `see Pulumi.${target}.example.yaml`;
   const fault = (message: string, hint: string) => ({
-    settings: null,
-    faults: [{ path: "kubernetes", message, hint }],
+    value: null,
+    faults: [{ path: key, message, hint }],
   });
-  if (target !== "kubernetes")
-    return kubernetes === ""
-      ? { settings: null, faults: [] }
-      : fault(`is for target kubernetes, this is ${target}`, "set tuneform:target, or remove it");
-  if (kubernetes === "") return fault("is missing", "see Pulumi.kubernetes.example.yaml");
+  if (!targets.includes(target))
+    return text === ""
+      ? { value: null, faults: [] }
+      : fault(
+          `is for target ${targets.join(" or ")}, this is ${target}`,
+          "set tuneform:target, or remove it",
+        );
+  if (text === "") return fault("is missing", example);
   let value: unknown;
   try {
-    value = JSON.parse(kubernetes);
+    value = JSON.parse(text);
   } catch {
-    return fault(`must be a block of keys (is ${kubernetes})`, "see Pulumi.kubernetes.example.yaml");
+    return fault(`must be a block of keys (is ${text})`, example);
   }
-  const result = kubernetesSchema.safeParse(value);
-  if (result.success) return { settings: result.data, faults: [] };
-  const explained = result.error.issues.flatMap((issue) => explain(issue, value, kubernetesSchema));
+  const whole =
+    typeof value === "object" && value !== null && !Array.isArray(value) ? { ...defaults, ...value } : value;
+  const result = schema.safeParse(whole);
+  if (result.success) return { value: result.data, faults: [] };
+  const explained = result.error.issues.flatMap((issue) => explain(issue, whole, schema));
   return {
-    settings: null,
-    faults: explained.map(({ path, ...rest }) => ({ path: ["kubernetes", ...path].join("."), ...rest })),
+    value: null,
+    faults: explained.map(({ path, ...rest }) => ({ path: [key, ...path].join("."), ...rest })),
   };
 }

@@ -54,9 +54,10 @@ export function exampleStack(
     stack,
     workspace: VOLUME,
     kubernetes: planKubernetes(stack, settings, {}),
+    aws: null,
     parallelism: 1,
     fineTunes,
-    servers: planClusterServers(fineTunes, settings.gpu),
+    servers: planClusterServers(fineTunes, () => settings.gpu),
     serving: servingPlan([], []),
   };
 }

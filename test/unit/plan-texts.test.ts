@@ -15,6 +15,7 @@ const stack: StackPlan = {
   stack: "dev",
   workspace: "/w",
   kubernetes: null,
+  aws: null,
   parallelism: 1,
   fineTunes: [fineTune],
   servers: [],

@@ -19,6 +19,7 @@ const stackPlan = (...fineTunes: FineTunePlan[]): StackPlan => ({
   notes: [],
   stack: "dev",
   kubernetes: null,
+  aws: null,
   target: "local",
   workspace: ".tuneform/workspace",
   parallelism: 1,

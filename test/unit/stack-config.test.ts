@@ -17,6 +17,7 @@ const others: Record<(typeof STACK_KEYS)[number], string> = {
   catalog: "bases.yaml",
   weights: "hub",
   kubernetes: "",
+  aws: "",
 };
 
 describe("the configuration of a stack", () => {

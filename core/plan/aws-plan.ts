@@ -1,0 +1,73 @@
+import type { Instance } from "../catalog/instances.ts";
+import type { AwsSettings } from "../spec/aws.ts";
+import { dnsName } from "./dns-name.ts";
+import type { GpuPool } from "./gpu-pools.ts";
+
+/** A fine-tune as AWS sees it: who pays, and for what. */
+export interface AwsFineTune {
+  name: string;
+  owner: string;
+  /** Keys of its `s3` sources inside the bucket. */
+  dataKeys: string[];
+}
+
+/** Everything that AWS is asked for, with nothing left open but what AWS itself answers. */
+export interface AwsPlan extends Omit<AwsSettings, "name"> {
+  /** Begins the names of everything: `tuneform-<stack>`. */
+  name: string;
+  /** Of the stack's pods. */
+  namespace: string;
+  /** Of everything; a fine-tune's own things carry `finetune` and `owner` besides. */
+  tags: Record<string, string>;
+  fineTunes: AwsFineTune[];
+  pools: GpuPool[];
+  /** Name of the pool by name of the fine-tune, and by key of the server. Absent: the system nodes. */
+  poolOf: { training: Record<string, string>; serving: Record<string, string> };
+  /** NVIDIA's device plugin is the stack's to install: EKS's AL2023 images lack it, the others have it. */
+  installsDevicePlugin: boolean;
+}
+
+/** Names of the storage classes that a stack on AWS makes; docs/aws.md. */
+export const STORAGE_CLASSES = { efs: "tuneform-efs", gp3: "tuneform-gp3" } as const;
+/** Names of objects that pods on AWS mount. */
+export const DATASETS_CLAIM = "datasets";
+/** Where the Job's `stage` sees the bucket's datasets, read only. */
+export const DATASETS_FOLDER = "/datasets";
+/** Folders of the bucket. */
+export const PREFIXES = { datasets: "datasets/", registry: "registry/", adapters: "adapters/" } as const;
+
+export interface AwsPlanParts {
+  stack: string;
+  namespace: string;
+  settings: AwsSettings;
+  fineTunes: AwsFineTune[];
+  pools: GpuPool[];
+  poolOf: AwsPlan["poolOf"];
+}
+
+/** Resolve the settings of a stack on AWS. */
+export function planAws({ stack, namespace, settings, fineTunes, pools, poolOf }: AwsPlanParts): AwsPlan {
+  const { costCentre, expiresAt, gpu } = settings;
+  return {
+    ...settings,
+    name: settings.name ?? dnsName("tuneform", stack).slice(0, 31).replace(/-+$/, ""),
+    namespace,
+    tags: {
+      project: "tuneform",
+      "tuneform-stack": stack,
+      ...(costCentre === null ? {} : { "cost-center": costCentre }),
+      ...(expiresAt === null ? {} : { "expires-at": expiresAt }),
+    },
+    fineTunes,
+    pools,
+    poolOf,
+    installsDevicePlugin: gpu.nodes !== "auto-mode" && gpu.ami === "al2023" && pools.length > 0,
+  };
+}
+
+/** US dollars an hour of one node, on demand; null where there is no such price. */
+export const usdPerHour = ({ instances: [planned] }: GpuPool): Instance["usdPerHour"] =>
+  planned?.usdPerHour ?? null;
+
+/** Name of the EKS cluster: one that is there, or the stack's own. */
+export const clusterName = ({ cluster, name }: AwsPlan): string => cluster.existing ?? name;

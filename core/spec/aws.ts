@@ -1,0 +1,202 @@
+import { z } from "zod";
+import { GPUS } from "../catalog/gpus.ts";
+import { INSTANCES } from "../catalog/instances.ts";
+
+const orNull = <T extends z.ZodType>(schema: T) => schema.nullable().default(null);
+const count = () => z.number().int().positive();
+
+const region = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "must be a region such as us-east-1");
+const zoneId = z.string().regex(/^[a-z]{3,}\d-az\d$/, "must be the id of a zone, such as use1-az2");
+const vpcId = z.string().regex(/^vpc-[0-9a-f]{8,17}$/, "must be the id of a VPC");
+const subnetId = z.string().regex(/^subnet-[0-9a-f]{8,17}$/, "must be the id of a subnet");
+const roleArn = z
+  .string()
+  .regex(/^arn:aws[\w-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/, "must be the ARN of an IAM role");
+const bucketName = z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "must be the name of an S3 bucket");
+const clusterName = z.string().regex(/^[a-zA-Z0-9][\w-]{0,99}$/, "must be the name of an EKS cluster");
+const tag = z.string().regex(/^[\p{L}\p{N}\s_.:/=+\-@]{1,256}$/u, "must be the value of an AWS tag");
+const pinnedImage = z
+  .string()
+  .regex(/^[\w.:/-]+@sha256:[0-9a-f]{64}$/, "must be an image with its digest: name@sha256:<64 hex digits>");
+
+/** A network is made where `vpc` is not named. */
+const network = z
+  .strictObject({
+    vpc: orNull(vpcId).describe("one that is there already; null: a new one"),
+    privateSubnets: orNull(z.array(subnetId).min(2, "must name at least two, in different zones")).describe(
+      "of `vpc`: nodes and mount targets",
+    ),
+    cidr: z.cidrv4().default("10.64.0.0/16").describe("of the VPC, also of one that is there already"),
+    zones: z
+      .array(zoneId)
+      .min(2, "must name at least two")
+      .max(3, "must name at most three")
+      .default(["use1-az2", "use1-az4", "use1-az6"])
+      .describe("of a new VPC, one private subnet each; not every zone has every GPU"),
+    egress: z
+      .enum(["nat", "endpoints"])
+      .default("nat")
+      .describe("of a new VPC: one NAT gateway, or endpoints of AWS services and no way out at all"),
+  })
+  .prefault({});
+
+/** A cluster is made where `existing` is not named. */
+const cluster = z
+  .strictObject({
+    existing: orNull(clusterName).describe(
+      "one that is there already, reached by tuneform:kubernetes.kubeconfig; null: a new one",
+    ),
+    version: z
+      .string()
+      .regex(/^1\.(3[0-9])$/, "must be a version such as 1.35")
+      .default("1.35")
+      .describe("of Kubernetes"),
+    publicAccessCidrs: z
+      .array(z.cidrv4())
+      .default([])
+      .describe("networks that may reach the API of a new cluster from outside; none: its VPC alone"),
+    adminRoles: z
+      .array(roleArn)
+      .default([])
+      .describe("roles that administer a new cluster: the one that runs `pulumi up` has to be among them"),
+    systemInstance: z.string().default("m7i.large").describe("of the nodes for everything without a GPU"),
+    systemNodes: count().default(2),
+    logDays: count().default(90).describe("days that logs of the control plane are kept"),
+    autoscalerImage: orNull(pinnedImage).describe(
+      "of cluster-autoscaler, which starts GPU nodes from zero; null: the cluster has one",
+    ),
+  })
+  .prefault({});
+
+export const NODE_MAKERS = ["node-groups", "karpenter", "auto-mode"] as const;
+export const AMI_FAMILIES = ["al2023", "bottlerocket"] as const;
+export const PURCHASES = ["auto", "on-demand", "spot", "capacity-block"] as const;
+
+const gpu = z
+  .strictObject({
+    nodes: z
+      .enum(NODE_MAKERS)
+      .default("node-groups")
+      .describe("what makes GPU nodes: managed node groups, Karpenter, or EKS Auto Mode"),
+    ami: z
+      .enum(AMI_FAMILIES, "must be al2023 or bottlerocket: EKS makes no AL2 images since November 2025")
+      .default("al2023")
+      .describe("image family of GPU nodes"),
+    releaseVersion: orNull(z.string().regex(/^[\w.-]+$/)).describe(
+      "of the node image, for example 1.35.6-20260714; null: the newest as a group is made",
+    ),
+    instances: orNull(z.array(z.string()).min(1)).describe("types that may train; null: all of the catalog"),
+    servingInstances: orNull(z.array(z.string()).min(1)).describe(
+      "types that may serve; null: all of the catalog",
+    ),
+    purchase: z
+      .enum(PURCHASES)
+      .default("auto")
+      .describe("of nodes that train; auto: the cheaper job. Nodes that serve are on demand"),
+    capacityReservation: orNull(
+      z.string().regex(/^cr-[0-9a-f]{8,17}$/, "must be the id of a reservation"),
+    ).describe("of purchase: capacity-block"),
+    capacityZone: orNull(zoneId).describe("of the reservation"),
+    share: z
+      .enum(["instance-type", "fine-tune"])
+      .default("instance-type")
+      .describe("fine-tunes that train on the same type share a pool, or each has its own"),
+    rootGib: count().min(200, "must be at least 200: images and caches of a GPU node").default(200),
+    maxNodes: count().default(2).describe("of one pool"),
+    scaleDown: orNull(
+      z.string().regex(/^(\S+ ){4}\S+$/, "must be a cron expression of five fields"),
+    ).describe("when training pools are set to zero, UTC, for example `0 20 * * *`; null: never"),
+  })
+  .prefault({});
+
+const storage = z
+  .strictObject({
+    bucket: orNull(bucketName).describe("of datasets, registry and published adapters; null: a new one"),
+  })
+  .prefault({});
+
+const budget = z.strictObject({
+  monthlyUsd: z.number().positive().describe("US dollars a month, of each fine-tune"),
+  emails: z.array(z.email()).min(1).max(10).describe("who is told at 80 and 100 %"),
+});
+
+/** `tuneform:aws` of a stack file: what AWS is asked for. */
+export const awsSchema = z
+  .strictObject({
+    region: region.default("us-east-1"),
+    name: orNull(
+      z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, "must be at most 31 letters, digits, hyphens"),
+    ).describe("begins the names of everything; null: tuneform-<stack>"),
+    network,
+    cluster,
+    gpu,
+    storage,
+    costCentre: orNull(tag).describe("tag cost-centre of everything"),
+    expiresAt: orNull(z.iso.date()).describe("tag expires-at of everything"),
+    budget: orNull(budget),
+  })
+  .superRefine(rules);
+
+/** Validated settings of AWS, every default filled in. */
+export type AwsSettings = z.infer<typeof awsSchema>;
+
+/** What `rules` reads. */
+type Checked = Pick<AwsSettings, "region" | "network" | "cluster" | "gpu">;
+
+function rules({ region, network, cluster, gpu }: Checked, context: z.RefinementCtx): void {
+  const issue = (path: string, message: string) =>
+    context.addIssue({ code: "custom", path: path.split("."), message });
+  if ((network.vpc === null) !== (network.privateSubnets === null))
+    issue(
+      network.vpc === null ? "network.vpc" : "network.privateSubnets",
+      "is missing: vpc and privateSubnets of a network that is there already belong together",
+    );
+  if (cluster.existing !== null && network.vpc === null)
+    issue("network.vpc", `is missing: name the VPC of cluster ${cluster.existing}, and its private subnets`);
+  if (
+    region !== "us-east-1" &&
+    network.vpc === null &&
+    network.zones.some((zone) => zone.startsWith("use1-"))
+  )
+    issue("network.zones", `are zones of us-east-1, this is ${region} → zone ids of ${region}`);
+  if (cluster.existing === null && cluster.publicAccessCidrs.includes("0.0.0.0/0"))
+    issue("cluster.publicAccessCidrs", "0.0.0.0/0 lets everyone try → the networks that need it");
+  if (cluster.existing === null && cluster.adminRoles.length === 0)
+    issue("cluster.adminRoles", "is missing: without one nobody, and no update, could enter the new cluster");
+  if (cluster.existing === null && gpu.nodes === "node-groups" && cluster.autoscalerImage === null)
+    issue(
+      "cluster.autoscalerImage",
+      "is missing: without cluster-autoscaler no GPU node of a node group would ever start from zero",
+    );
+  const isBlock = gpu.purchase === "capacity-block";
+  for (const key of ["capacityReservation", "capacityZone"] as const)
+    if (isBlock !== (gpu[key] !== null))
+      issue(
+        `gpu.${key}`,
+        isBlock ? "is missing, and purchase: capacity-block needs it" : "is for purchase: capacity-block",
+      );
+  if (isBlock && gpu.nodes !== "node-groups")
+    issue("gpu.nodes", `${gpu.nodes} takes no capacity block here → node-groups`);
+  gpu.instances?.forEach((type, index) => instanceRules(type, `gpu.instances.${index}`, isBlock, issue));
+  gpu.servingInstances?.forEach((type, index) =>
+    instanceRules(type, `gpu.servingInstances.${index}`, false, issue),
+  );
+  if (isBlock && gpu.instances?.length !== 1)
+    issue("gpu.instances", "must name the one type that the capacity block holds");
+}
+
+function instanceRules(
+  type: string,
+  path: string,
+  isBlock: boolean,
+  issue: (path: string, message: string) => void,
+): void {
+  const instance = INSTANCES.find((each) => each.type === type);
+  if (instance === undefined) return issue(path, `${type} is not in the catalog of GPU instances`);
+  if (!instance.stockAmi) return issue(path, `${type} needs a newer driver than the EKS images have`);
+  if (!GPUS[instance.gpu].bf16)
+    return issue(path, `${type} has a ${GPUS[instance.gpu].name} without bf16, which training takes`);
+  if (instance.arch !== "amd64") return issue(path, `${type} is ARM, the trainer image is for x86-64`);
+  if (instance.count > 1) return issue(path, `${type} has ${instance.count} GPUs, a Job takes one`);
+  if (isBlock && !instance.capacityBlocks) issue(path, `${type} has no capacity blocks`);
+}

@@ -1,0 +1,95 @@
+import type { Architecture } from "../core/catalog/architecture.ts";
+import type { Instance } from "../core/catalog/instances.ts";
+import { planAws, type AwsPlan } from "../core/plan/aws-plan.ts";
+import { awsNotes } from "../core/plan/aws-notes.ts";
+import { serverHostBytes, VLLM_CORES } from "../core/plan/cluster-servers.ts";
+import { coresOf, holds, nodesOfPool, planPools } from "../core/plan/gpu-pools.ts";
+import type { KubernetesPlan } from "../core/plan/kubernetes-plan.ts";
+import type { FineTunePlan } from "../core/plan/plan.ts";
+import type { ServerPlan } from "../core/plan/servers.ts";
+import type { AwsSettings } from "../core/spec/aws.ts";
+import type { Problem } from "../core/spec/problems.ts";
+import type { Planned } from "./limits.ts";
+import { modelProblem } from "./model-files.ts";
+
+/** Whether an instance has the main memory for a vLLM server of a base. */
+export const holdsServer = (instance: Instance, base: Architecture): boolean =>
+  holds(instance, { hostBytes: serverHostBytes(base, "vllm", []), cores: VLLM_CORES });
+
+/** Fine-tunes that no instance of AWS trains, of those that the stack may take. */
+export function awsProblems(planned: readonly Planned[]): Problem[] {
+  return planned.flatMap(({ model, plan }) => {
+    const { flight } = plan;
+    if (flight === null)
+      return [
+        modelProblem(
+          model,
+          "base",
+          `the architecture of ${plan.run.base.id} is unknown, so no instance can be chosen for it`,
+          "npx tuneform models add, see docs/catalog.md",
+        ),
+      ];
+    if (flight.best !== null || flight.beyondLimits !== null) return [];
+    const why = Object.entries(flight.refused).map(([reason, types]) => `${reason} (${types} types)`);
+    return [
+      modelProblem(
+        model,
+        "base",
+        `no instance that tuneform:aws.gpu allows trains ${plan.run.base.id}: ${why.join(", ") || "none is left"}`,
+        "another gpu.instances or gpu.purchase, a smaller base, or train.method: qlora",
+      ),
+    ];
+  });
+}
+
+interface PoolParts {
+  stack: string;
+  settings: AwsSettings;
+  fineTunes: readonly FineTunePlan[];
+  servers: readonly ServerPlan[];
+  kubernetes: KubernetesPlan;
+  /** Of the catalog or the stack's hardware file. */
+  instances: readonly Instance[];
+}
+
+/** What AWS is asked for, where the cluster's pods go then, and what a person should know before. */
+export function planPoolsOf({ stack, settings, fineTunes, servers, kubernetes, instances }: PoolParts): {
+  aws: AwsPlan;
+  kubernetes: KubernetesPlan;
+  notes: string[];
+} {
+  const served = servers.map((server) => ({
+    ...server,
+    cores: VLLM_CORES,
+    fineTunes: fineTunes.filter(({ serving }) => serving.server === server.key).map(({ name }) => name),
+  }));
+  const training = fineTunes.map(({ name, hostBytes, flight }) => ({
+    name,
+    hostBytes,
+    flight,
+    cores: coresOf(kubernetes.cpuRequest),
+  }));
+  const { pools, ...poolOf } = planPools(training, served, settings, instances);
+  const named = fineTunes.map(({ name, owner, run }) => ({
+    name,
+    owner,
+    dataKeys: dataKeysOf(run.data.sources),
+  }));
+  const { namespace } = kubernetes;
+  const aws = planAws({ stack, namespace, settings, fineTunes: named, pools, poolOf });
+  return {
+    aws,
+    kubernetes: {
+      ...kubernetes,
+      devicePlugin: aws.installsDevicePlugin ? "install" : "present",
+      pools: { training: nodes(poolOf.training), serving: nodes(poolOf.serving) },
+    },
+    notes: awsNotes(aws),
+  };
+}
+
+const nodes = (pools: Record<string, string>) =>
+  Object.fromEntries(Object.entries(pools).map(([key, pool]) => [key, nodesOfPool(pool)]));
+
+/** Keys in the bucket of sources that lie there. */
+const dataKeysOf = (_sources: readonly { path: string }[]): string[] => [];

@@ -126,6 +126,8 @@ function networkStatements({ accountId, region }: Account): Statement[] {
         "CreateVpcEndpoint",
         "CreateTags",
         "RunInstances",
+        // Takes a permission away; the default group of a new VPC, which gets emptied, has no tag yet.
+        "RevokeSecurityGroup*",
       ].map((action) => `ec2:${action}`),
       // Images and their snapshots belong to AWS.
       [
@@ -150,7 +152,6 @@ function networkStatements({ accountId, region }: Account): Statement[] {
         "Modify*",
         "ReleaseAddress",
         "ReplaceRoute*",
-        "RevokeSecurityGroup*",
       ].map((action) => `ec2:${action}`),
       network,
       OF_A_STACK,

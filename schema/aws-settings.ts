@@ -4,7 +4,7 @@ import { awsSchema } from "../core/spec/aws.ts";
 /** A part of a JSON Schema, of what the table reads. */
 interface Field {
   description?: string;
-  default?: unknown;
+  default?: string | number | string[] | null;
   enum?: string[];
   type?: string;
   properties?: Record<string, Field>;

@@ -3,7 +3,8 @@ import path from "node:path";
 import { execa } from "execa";
 import { beforeAll, describe, expect, it } from "vitest";
 import { writeDatasets } from "../../examples/mail/build.ts";
-import { stackNamed } from "../../loading/stack-files.ts";
+import { readStackFile, stackNamed } from "../../loading/stack-files.ts";
+import { loadStackPlan } from "../../loading/stack-plan.ts";
 import { root } from "./kubernetes-example.ts";
 
 /**
@@ -47,6 +48,18 @@ describe("`tuneform plan --stack aws-example`", () => {
   it("has no path of this machine in it", () => {
     expect(text).not.toContain(root);
   });
+});
+
+it("prices jobs on demand where nodes that train are bought so", async () => {
+  const { config } = readStackFile(root, "aws.example");
+  const aws = { ...config.aws!, gpu: { ...config.aws!.gpu, purchase: "on-demand" as const } };
+  const { fineTunes, aws: planned } = await loadStackPlan({
+    root,
+    stack: "test",
+    config: { ...config, aws },
+  });
+  expect(new Set(fineTunes.map(({ flight }) => flight?.best?.purchase))).toEqual(new Set(["on-demand"]));
+  expect(new Set(planned?.pools.map(({ purchase }) => purchase))).toEqual(new Set(["on-demand"]));
 });
 
 describe("the name of a stack", () => {

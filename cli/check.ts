@@ -2,14 +2,14 @@ import path from "node:path";
 import type { Command } from "commander";
 import { formatProblems, InvalidInput } from "../core/spec/problems.ts";
 import { loadStackPlan } from "../loading/stack-plan.ts";
-import { projectRoot, readStackFile } from "./project.ts";
+import { projectRoot, readStackFile, stackOption } from "./project.ts";
 
 export function register(program: Command): void {
   program
     .command("check")
     .description("check model files, their data and this machine; writes nothing")
     .argument("[files...]", "model files; without any, those of the stack")
-    .option("-s, --stack <name>", "which Pulumi.<name>.yaml", "dev")
+    .option("-s, --stack <name>", "which Pulumi.<name>.yaml", stackOption, "dev")
     .option("--json", "problems as JSON")
     .action(check);
 }

@@ -6,7 +6,7 @@ import { pullRequestComment } from "../core/plan/pull-request.ts";
 import { formatProblems, InvalidInput, type Problem } from "../core/spec/problems.ts";
 import { readFormerPlan } from "../loading/former-plan.ts";
 import { loadStackPlan } from "../loading/stack-plan.ts";
-import { projectRoot, readStackFile } from "./project.ts";
+import { projectRoot, readStackFile, stackOption } from "./project.ts";
 
 interface PlanOptions {
   stack: string;
@@ -26,7 +26,7 @@ export function register(program: Command): void {
   program
     .command("plan")
     .description("what `up` will take: rows, tokens, memory, time, dollars, and what changes in serving")
-    .option("-s, --stack <name>", "which Pulumi.<name>.yaml", "dev")
+    .option("-s, --stack <name>", "which Pulumi.<name>.yaml", stackOption, "dev")
     .addOption(
       new Option("--format <format>", "how it is written").choices(Object.keys(FORMATS)).default("table"),
     )

@@ -6,7 +6,7 @@ import { renderStack } from "../loading/render.ts";
 import { writeRendered } from "../loading/render-folder.ts";
 import { stackFileName } from "../loading/stack-files.ts";
 import { loadStackPlan } from "../loading/stack-plan.ts";
-import { projectRoot, readStackFile } from "./project.ts";
+import { projectRoot, readStackFile, stackOption } from "./project.ts";
 
 interface RenderOptions {
   stack: string;
@@ -19,7 +19,7 @@ export function register(program: Command): void {
   program
     .command("render")
     .description("the objects of a kubernetes stack as YAML, without a cluster; every run as if promoted")
-    .requiredOption("-s, --stack <name>", "which Pulumi.<name>.yaml")
+    .requiredOption("-s, --stack <name>", "which Pulumi.<name>.yaml", stackOption)
     .requiredOption("-o, --out <folder>", "where to; files of an earlier render there are replaced")
     .option("--with-data", "the rows too, as Secrets; without it, commands that make these")
     .option("--json", "the list of files as JSON")

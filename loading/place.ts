@@ -23,6 +23,8 @@ export interface Place {
   base: (base: Base) => Base;
   /** Whether an instance is one that could train and serve a base here; null: architecture unknown. */
   offers: (instance: Instance, architecture: Architecture | null) => boolean;
+  /** An instance as it is bought here: what is not asked for has no price. */
+  bought: (instance: Instance) => Instance;
   source: (file: { path: string; sha256: string }) => string;
 }
 
@@ -47,6 +49,7 @@ export function localPlace(workspace: string, machine: MachineFacts): Place {
     },
     base: (base) => base,
     offers: () => true,
+    bought: (instance) => instance,
     source: ({ path }) => path,
   };
 }
@@ -88,6 +91,7 @@ export function clusterPlace(settings: KubernetesSettings, known: ClusterFacts):
     }),
     base: baseOnVolume,
     offers: ({ gpu }) => settings.gpu === null || gpu === settings.gpu,
+    bought: (instance) => instance,
     source: ({ sha256 }) => sourcePath(sha256),
   };
 }
@@ -105,6 +109,8 @@ export function awsPlace(settings: KubernetesSettings, aws: AwsSettings, known: 
         hostBytes: architecture === null ? null : trainerHostBytes(architecture),
         cores: coresOf(settings.cpuRequest),
       }),
+    bought: (instance) =>
+      aws.gpu.purchase === "auto" || aws.gpu.purchase === "spot" ? instance : { ...instance, spot: false },
   };
 }
 

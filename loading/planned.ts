@@ -115,7 +115,9 @@ function planModel(
   found: DataFacts,
   { place, instances: all }: Shared,
 ): Planned {
-  const instances = all.filter((instance) => place.offers(instance, resolved.architecture));
+  const instances = all
+    .filter((instance) => place.offers(instance, resolved.architecture))
+    .map((instance) => place.bought(instance));
   const base = { ...resolved, base: place.base(resolved.base) };
   const sources = found.sources.map((source) => ({ ...source, path: place.source(source) }));
   const data = { ...found, sources };

@@ -12,6 +12,16 @@ export function stacksOf(root: string): string[] {
 }
 
 /**
+ * The stack that a name means. An example's file is Pulumi.<target>.example.yaml, and `<target>-example` names
+ * it too, as its namespace and its resources are named; a stack of exactly that name comes first.
+ */
+export function stackNamed(root: string, name: string): string {
+  const stacks = stacksOf(root);
+  const example = name.replace(/-example$/, ".example");
+  return !stacks.includes(name) && stacks.includes(example) ? example : name;
+}
+
+/**
  * All keys of Pulumi.<stack>.yaml as text, and the `tuneform:` ones checked. Throws InvalidInput, also
  * where the file is missing.
  */

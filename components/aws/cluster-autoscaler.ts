@@ -1,6 +1,10 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { AUTOSCALER_ACCOUNT, autoscalerManifests, autoscalerPolicy } from "../../core/aws/cluster-autoscaler.ts";
+import {
+  AUTOSCALER_ACCOUNT,
+  autoscalerManifests,
+  autoscalerPolicy,
+} from "../../core/aws/cluster-autoscaler.ts";
 import type { AwsPlan } from "../../core/plan/aws-plan.ts";
 import { declareObject } from "../kubernetes/objects.ts";
 import type { EksCluster } from "./cluster.ts";

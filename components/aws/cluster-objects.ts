@@ -46,7 +46,8 @@ export class ClusterObjects extends pulumi.ComponentResource {
       karpenterManifests(plan, pool, { nodeRoleName: "", subnetIds: [] }).map((made, index) => {
         const spec = facts.apply(
           ([role, subnetIds]) =>
-            (karpenterManifests(plan, pool, { nodeRoleName: role, subnetIds })[index] as { spec?: object }).spec,
+            (karpenterManifests(plan, pool, { nodeRoleName: role, subnetIds })[index] as { spec?: object })
+              .spec,
         );
         return declare({ ...made, spec } as KubernetesObject);
       }),

@@ -235,4 +235,3 @@ const autoMode = (nodeRoleArn: pulumi.Input<string>) => ({
   storageConfig: { blockStorage: { enabled: true } },
   kubernetesNetworkConfig: { elasticLoadBalancing: { enabled: true } },
 });
-

@@ -35,11 +35,7 @@ export class PodRole extends pulumi.ComponentResource {
     this.ready = [role];
     if (args.policy !== undefined)
       this.ready.push(
-        new aws.iam.RolePolicy(
-          name,
-          { role: role.name, policy: pulumi.jsonStringify(args.policy) },
-          parent,
-        ),
+        new aws.iam.RolePolicy(name, { role: role.name, policy: pulumi.jsonStringify(args.policy) }, parent),
       );
     if (args.managed !== undefined)
       this.ready.push(

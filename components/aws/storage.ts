@@ -23,8 +23,7 @@ export class Storage extends pulumi.ComponentResource {
   constructor(name: string, { plan, network }: StorageArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tuneform:aws:Storage", name, {}, opts);
     this.#plan = plan;
-    this.bucket =
-      plan.storage.bucket === null ? this.#declareBucket() : pulumi.output(plan.storage.bucket);
+    this.bucket = plan.storage.bucket === null ? this.#declareBucket() : pulumi.output(plan.storage.bucket);
     this.fileSystemId = this.#declareFileSystem(network);
     this.registerOutputs({ bucket: this.bucket, fileSystemId: this.fileSystemId });
   }

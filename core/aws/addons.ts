@@ -18,7 +18,12 @@ export interface Addon {
   configuration: object | null;
 }
 
-const addon = (name: string, nodes: Addon["nodes"], version: string | null, more: Partial<Addon> = {}): Addon => ({
+const addon = (
+  name: string,
+  nodes: Addon["nodes"],
+  version: string | null,
+  more: Partial<Addon> = {},
+): Addon => ({
   name,
   version,
   nodes,

@@ -65,11 +65,7 @@ const CLUSTER_RULES = [
   rule("batch,extensions", "jobs,cronjobs", `${READ},patch`),
   rule("apps", "daemonsets,replicasets,statefulsets", READ),
   rule("policy", "poddisruptionbudgets", READ),
-  rule(
-    "storage.k8s.io",
-    "storageclasses,csinodes,csidrivers,csistoragecapacities,volumeattachments",
-    READ,
-  ),
+  rule("storage.k8s.io", "storageclasses,csinodes,csidrivers,csistoragecapacities,volumeattachments", READ),
   rule("resource.k8s.io", "resourceclaims,resourceslices,deviceclasses", READ),
 ];
 

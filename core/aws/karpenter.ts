@@ -36,7 +36,11 @@ export function karpenterManifests(plan: AwsPlan, pool: GpuPool, facts: NodeFact
 function nodePool(plan: AwsPlan, pool: GpuPool, group: string, kind: string): Manifest & { spec: object } {
   const isAuto = plan.gpu.nodes === "auto-mode";
   const requirements: Requirement[] = [
-    { key: "node.kubernetes.io/instance-type", operator: "In", values: pool.instances.map(({ type }) => type) },
+    {
+      key: "node.kubernetes.io/instance-type",
+      operator: "In",
+      values: pool.instances.map(({ type }) => type),
+    },
     { key: "karpenter.sh/capacity-type", operator: "In", values: [pool.purchase] },
     { key: "kubernetes.io/arch", operator: "In", values: ["amd64"] },
     ...(plan.network.vpc === null && !isAuto

@@ -32,7 +32,8 @@ export const STORAGE_CLASSES = { efs: "tuneform-efs", gp3: "tuneform-gp3" } as c
 /** Claim of the bucket in the stack's namespace. */
 export const BUCKET_CLAIM = "bucket";
 /** Volumes belong to the cluster, so their names say whose they are. */
-export const bucketVolumeName = ({ namespace }: Pick<AwsPlan, "namespace">): string => dnsName(namespace, "bucket");
+export const bucketVolumeName = ({ namespace }: Pick<AwsPlan, "namespace">): string =>
+  dnsName(namespace, "bucket");
 /** Folders of the bucket: data that people put there, and what runs publish. */
 export const PREFIXES = { datasets: "datasets", adapters: "adapters" } as const;
 

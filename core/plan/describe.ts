@@ -5,19 +5,21 @@ import { describeAccuracy } from "./calibration.ts";
 import { servingLines } from "./describe-serving.ts";
 import { describeOption } from "./flight.ts";
 import type { FineTunePlan, StackPlan } from "./plan.ts";
-import { duration, gigabytes } from "./text.ts";
+import { duration, gigabytes, hours, usd } from "./text.ts";
 
 /** The plan as `up` prints it before anything happens. */
 export function describePlan(plan: StackPlan): string {
+  // What an instance is chosen for is a job there; "time here" would be nobody's.
+  const [jobHead, jobCells] = plan.aws === null ? HERE : ON_AWS;
   const table = new Table({
-    head: ["fine-tune", "run", "rows", "tokens", "steps × batch", "memory", "time here", "serving"],
+    head: ["fine-tune", "run", "rows", "tokens", ...jobHead, "serving"],
     style: { head: [], border: [] },
   });
-  for (const fineTune of plan.fineTunes) table.push(rowOf(fineTune));
+  for (const fineTune of plan.fineTunes) table.push(rowOf(fineTune, jobCells(fineTune)));
   const notes = plan.fineTunes.flatMap((fineTune) => [
     `${fineTune.name}: ${fineTune.state}: ${fineTune.why}`,
     ...(fineTune.accuracy === null ? [] : [`${fineTune.name}: ${describeAccuracy(fineTune.accuracy)}`]),
-    ...flightLines(fineTune),
+    ...flightLines(fineTune, plan.aws === null),
     ...fineTune.advice.map(({ level, text }) => `${fineTune.name}: ${level}: ${text}`),
   ]);
   const serving = servingLines(plan.serving).map((line) => `serving: ${line}`);
@@ -31,35 +33,64 @@ function placeOf({ kubernetes, aws, workspace }: StackPlan): string {
   return `namespace ${kubernetes.namespace}, ${kubernetes.gpu === null ? "CPUs" : `one ${GPUS[kubernetes.gpu].name} a pod`}`;
 }
 
-/** What it would take on a rented GPU. */
-function flightLines({ name, flight }: FineTunePlan): string[] {
+type Batch = Pick<FineTunePlan["run"]["train"], "microBatch" | "gradientAccumulation">;
+
+/** Heads and cells of the columns that say what a job takes. */
+type JobColumns = [head: string[], cells: (plan: FineTunePlan) => string[]];
+
+const HERE: JobColumns = [
+  ["steps × batch", "memory", "time here"],
+  (plan) => [`${plan.steps} × ${batchOf(plan.run.train)}`, peakOf(plan), timeOf(plan)],
+];
+
+const ON_AWS: JobColumns = [
+  ["GPU job", "hours", "US dollars"],
+  (plan) => {
+    const option = plan.flight?.best ?? null;
+    if (plan.state === "reused") return ["none (reused)", "0", "$0"];
+    if (option === null) return ["none", "", ""];
+    const { instance, purchase, method, gpu, peakBytes, duration, cost } = option;
+    const share = `${gigabytes(peakBytes)} of ${gigabytes(GPUS[gpu].memoryBytes)}`;
+    return [
+      `${instance} ${purchase}\n${method}, ${plan.steps} × ${batchOf(option)}, ${share}`,
+      `${hours(duration.low)} to ${hours(duration.high)}`,
+      `${usd(cost.low)} to ${usd(cost.high)}\n${usd(cost.expected)} expected`,
+    ];
+  },
+];
+
+/** What it takes on a rented GPU. */
+function flightLines({ name, flight }: FineTunePlan, withOption: boolean): string[] {
   const option = flight?.best ?? null;
   if (flight === null || option === null) return [];
   const { methodReason, assumptions } = flight;
   return [
-    `${name}: on a GPU: ${describeOption(option)}`,
+    ...(withOption ? [`${name}: on a GPU: ${describeOption(option)}`] : []),
     ...(methodReason === null ? [] : [`${name}: train.method auto is ${option.method}: ${methodReason}`]),
     `${name}: assumed: ${assumptions.join("; ")}`,
   ];
 }
 
-function rowOf(plan: FineTunePlan): string[] {
-  const { microBatch, gradientAccumulation, method, rank } = plan.run.train;
-  const batch = gradientAccumulation === 1 ? String(microBatch) : `${microBatch}·${gradientAccumulation}`;
+function rowOf(plan: FineTunePlan, job: string[]): string[] {
+  const { method, rank } = plan.run.train;
   const { change, modelId } = plan.serving;
   return [
     `${plan.name}\n${plan.run.base.id} ${method} r${rank}`,
     `${plan.runId}\n${plan.state}`,
     String(plan.rows),
     `≈ ${plan.tokens.toLocaleString("en")}\n× ${plan.run.train.epochs}`,
-    `${plan.steps} × ${batch}`,
-    plan.memory === null ? "unknown" : gigabytes(plan.memory.peakBytes),
-    timeOf(plan),
+    ...job,
     change === "none"
       ? "unchanged"
       : `${plan.serving.alias} ${change === "new" ? "new" : "moves"}\n→ ${modelId}`,
   ];
 }
+
+const batchOf = ({ microBatch, gradientAccumulation }: Batch): string =>
+  gradientAccumulation === 1 ? String(microBatch) : `${microBatch}·${gradientAccumulation}`;
+
+const peakOf = ({ memory }: FineTunePlan): string =>
+  memory === null ? "unknown" : gigabytes(memory.peakBytes);
 
 function timeOf(plan: FineTunePlan): string {
   if (plan.state === "reused") return "0 (reused)";

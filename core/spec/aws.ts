@@ -62,7 +62,10 @@ const cluster = z
     systemInstance: z.string().default("m7i.large").describe("of the nodes for everything without a GPU"),
     systemNodes: count().default(2),
     addons: z
-      .record(z.string(), z.string().regex(/^v\d+\.\d+\.\d+-eksbuild\.\d+$/, "must be a version such as v1.21.1-eksbuild.3"))
+      .record(
+        z.string(),
+        z.string().regex(/^v\d+\.\d+\.\d+-eksbuild\.\d+$/, "must be a version such as v1.21.1-eksbuild.3"),
+      )
       .default({})
       .describe("versions of add-ons by name, instead of those of this release"),
     logDays: count().default(90).describe("days that logs of the control plane are kept"),
@@ -105,7 +108,10 @@ const gpu = z
       .enum(["instance-type", "fine-tune"])
       .default("instance-type")
       .describe("fine-tunes that train on the same type share a pool, or each has its own"),
-    rootGib: count().min(200, "must be at least 200: images and caches of a GPU node").default(200),
+    rootGib: count()
+      .min(200, "must be at least 200: images and caches of a GPU node")
+      .default(200)
+      .describe("GiB of a GPU node's encrypted root volume"),
     maxNodes: count().default(2).describe("of one pool"),
     scaleDown: orNull(
       z.string().regex(/^(\S+ ){4}\S+$/, "must be a cron expression of five fields"),
@@ -127,7 +133,7 @@ const budget = z.strictObject({
 /** `tuneform:aws` of a stack file: what AWS is asked for. */
 export const awsSchema = z
   .strictObject({
-    region: region.default("us-east-1"),
+    region: region.default("us-east-1").describe("of everything that is made"),
     name: orNull(
       z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, "must be at most 31 letters, digits, hyphens"),
     ).describe("begins the names of everything; null: tuneform-<stack>"),
@@ -135,7 +141,7 @@ export const awsSchema = z
     cluster,
     gpu,
     storage,
-    costCentre: orNull(tag).describe("tag cost-centre of everything"),
+    costCentre: orNull(tag).describe("tag cost-center of everything"),
     expiresAt: orNull(z.iso.date()).describe("tag expires-at of everything"),
     budget: orNull(budget),
   })

@@ -1,0 +1,118 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import {
+  BOOTSTRAP_TAGS,
+  stateBucketName,
+  stateBucketPolicy,
+  type BootstrapSettings,
+  type StateStore as Arns,
+} from "../../../core/aws/bootstrap-facts.ts";
+
+/** Days that former versions of a state are kept: long enough to notice that one was lost. */
+const FORMER_DAYS = 90;
+
+/**
+ * Where the states of all stacks lie: a bucket that keeps former versions, its key, and another key for the
+ * secrets inside the states. All of it is protected: without it no stack can be changed or removed.
+ */
+export class StateStore extends pulumi.ComponentResource {
+  readonly bucket: pulumi.Output<string>;
+  readonly secretsKeyArn: pulumi.Output<string>;
+  readonly arns: pulumi.Output<Arns>;
+
+  constructor(
+    name: string,
+    { settings }: { settings: BootstrapSettings },
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
+    super("tuneform:aws:StateStore", name, {}, opts);
+    const kept = { parent: this, protect: true };
+    const bucketKey = this.#key("state", "states of stacks", kept);
+    const secretsKey = this.#key("secrets", "secrets inside the states of stacks", kept);
+    const bucket = new aws.s3.Bucket(
+      "state",
+      { bucket: stateBucketName(settings), tags: BOOTSTRAP_TAGS },
+      kept,
+    );
+    this.#settle(bucket, bucketKey);
+    this.bucket = bucket.bucket;
+    this.secretsKeyArn = secretsKey.arn;
+    this.arns = pulumi.output({
+      bucketArn: bucket.arn,
+      bucketKeyArn: bucketKey.arn,
+      secretsKeyArn: secretsKey.arn,
+    });
+    this.registerOutputs({ bucket: this.bucket, secretsKeyArn: this.secretsKeyArn });
+  }
+
+  /** The account's own IAM policies say who may use it: AWS's default key policy. */
+  #key(name: string, what: string, opts: pulumi.CustomResourceOptions): aws.kms.Key {
+    const key = new aws.kms.Key(
+      `${name}-key`,
+      {
+        description: `Tuneform: ${what}`,
+        enableKeyRotation: true,
+        deletionWindowInDays: 30,
+        tags: BOOTSTRAP_TAGS,
+      },
+      opts,
+    );
+    new aws.kms.Alias(`${name}-alias`, { name: `alias/tuneform-${name}`, targetKeyId: key.keyId }, opts);
+    return key;
+  }
+
+  #settle({ bucket, arn }: aws.s3.Bucket, key: aws.kms.Key): void {
+    const parent = { parent: this };
+    const versioning = new aws.s3.BucketVersioning(
+      "versions",
+      { bucket, versioningConfiguration: { status: "Enabled" } },
+      parent,
+    );
+    new aws.s3.BucketServerSideEncryptionConfiguration(
+      "encryption",
+      {
+        bucket,
+        rules: [
+          {
+            applyServerSideEncryptionByDefault: { sseAlgorithm: "aws:kms", kmsMasterKeyId: key.arn },
+            bucketKeyEnabled: true, // one call of KMS for many objects
+          },
+        ],
+      },
+      parent,
+    );
+    const closed = new aws.s3.BucketPublicAccessBlock(
+      "closed",
+      {
+        bucket,
+        blockPublicAcls: true,
+        blockPublicPolicy: true,
+        ignorePublicAcls: true,
+        restrictPublicBuckets: true,
+      },
+      parent,
+    );
+    // S3 takes one change of a bucket's access at a time.
+    new aws.s3.BucketPolicy(
+      "tls",
+      { bucket, policy: pulumi.jsonStringify(arn.apply(stateBucketPolicy)) },
+      { parent: this, dependsOn: [closed] },
+    );
+    new aws.s3.BucketLifecycleConfiguration(
+      "former-versions",
+      {
+        bucket,
+        rules: [
+          {
+            id: "former-versions",
+            status: "Enabled",
+            filter: {},
+            noncurrentVersionExpiration: { noncurrentDays: FORMER_DAYS },
+            abortIncompleteMultipartUpload: { daysAfterInitiation: 7 },
+          },
+        ],
+      },
+      { parent: this, dependsOn: [versioning] },
+    );
+  }
+}

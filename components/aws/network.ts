@@ -83,7 +83,7 @@ export class Network extends pulumi.ComponentResource {
       {
         vpcId,
         cidrBlock,
-        availabilityZoneId: this.#plan.network.zones[0] as string,
+        availabilityZoneId: this.#plan.network.zones[0],
         mapPublicIpOnLaunch: false,
         tags: this.#tags("public"),
       },

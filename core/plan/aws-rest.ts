@@ -1,3 +1,4 @@
+import { ENDPOINT_SERVICES } from "../aws/subnets.ts";
 import { clusterName, type AwsPlan } from "./aws-plan.ts";
 import { usd } from "./text.ts";
 
@@ -23,21 +24,6 @@ const PRICES = {
     "r7i.xlarge": 0.2646,
   } as Readonly<Record<string, number>>,
 } as const;
-
-/** Interface endpoints of a network without a way out, in each zone; reference list of docs/aws.md. */
-export const INTERFACE_ENDPOINTS = [
-  "ecr.api",
-  "ecr.dkr",
-  "ec2",
-  "sts",
-  "eks",
-  "eks-auth",
-  "logs",
-  "kms",
-  "ssm",
-  "autoscaling",
-  "elasticfilesystem",
-] as const;
 
 interface Part {
   what: string;
@@ -81,6 +67,6 @@ function networkParts({ network }: AwsPlan): Part[] {
   if (network.vpc !== null) return [];
   if (network.egress === "nat")
     return [{ what: `NAT gateway ($${PRICES.natGb} a GB besides)`, usd: PRICES.natHour * HOURS_PER_MONTH }];
-  const count = INTERFACE_ENDPOINTS.length * network.zones.length;
+  const count = ENDPOINT_SERVICES.length * network.zones.length;
   return [{ what: `${count} interface endpoints`, usd: PRICES.endpointHour * count * HOURS_PER_MONTH }];
 }

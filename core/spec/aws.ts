@@ -60,7 +60,7 @@ const cluster = z
       .default([])
       .describe("roles that administer a new cluster: the one that runs `pulumi up` has to be among them"),
     systemInstance: z.string().default("m7i.large").describe("of the nodes for everything without a GPU"),
-    systemNodes: count().default(2),
+    systemNodes: count().default(2).describe("how many of them, all the time"),
     addons: z
       .record(
         z.string(),

@@ -11,7 +11,7 @@ import type { ServerPlan } from "../core/plan/servers.ts";
 import type { AwsSettings } from "../core/spec/aws.ts";
 import type { Problem } from "../core/spec/problems.ts";
 import type { Planned } from "./limits.ts";
-import { modelProblem } from "./model-files.ts";
+import { modelProblem, type ModelFile } from "./model-files.ts";
 
 /** Whether an instance has the main memory for a vLLM server of a base. */
 export const holdsServer = (instance: Instance, base: Architecture): boolean =>
@@ -74,7 +74,7 @@ export function planPoolsOf({ stack, settings, fineTunes, servers, kubernetes, i
   const named = fineTunes.map(({ name, owner, run }) => ({
     name,
     owner,
-    dataKeys: dataKeysOf(run.data.sources),
+    dataKeys: [...new Set(run.data.sources.flatMap(({ sha256 }) => kubernetes.bucketKeys[sha256] ?? []))],
   }));
   const { namespace } = kubernetes;
   const aws = planAws({ stack, namespace, settings, fineTunes: named, pools, poolOf });
@@ -92,5 +92,32 @@ export function planPoolsOf({ stack, settings, fineTunes, servers, kubernetes, i
 const nodes = (pools: Record<string, string>) =>
   Object.fromEntries(Object.entries(pools).map(([key, pool]) => [key, nodesOfPool(pool)]));
 
-/** Keys in the bucket of sources that lie there. */
-const dataKeysOf = (_sources: readonly { path: string }[]): string[] => [];
+/** Sources in S3, by their sha256: the bucket and the key. */
+export const objectsOf = ({ spec }: ModelFile): Record<string, { bucket: string; key: string }> =>
+  Object.fromEntries(
+    [spec.data.source].flat().flatMap((source) => {
+      if (!("s3" in source)) return [];
+      const [bucket = "", ...key] = source.s3.replace("s3://", "").split("/");
+      return [[source.sha256, { bucket, key: key.join("/") }]];
+    }),
+  );
+
+/** Sources in S3 of a stack that has no bucket, or another one. */
+export function bucketProblems(models: readonly ModelFile[], aws: AwsSettings | null): Problem[] {
+  return models.flatMap((model) =>
+    Object.values(objectsOf(model)).flatMap(({ bucket }) => {
+      const own = aws?.storage.bucket ?? null;
+      if (bucket === own) return [];
+      return [
+        modelProblem(
+          model,
+          "data.source",
+          aws === null
+            ? `is in bucket ${bucket}, and only stacks of target aws have one`
+            : `is in bucket ${bucket}, and the stack's is ${own ?? "a new one, whose name is not known yet"}`,
+          aws === null ? "a file, or target aws" : `tuneform:aws.storage.bucket: ${bucket}`,
+        ),
+      ];
+    }),
+  );
+}

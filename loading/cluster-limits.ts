@@ -7,6 +7,7 @@ import { USABLE_SHARE } from "../core/plan/shapes.ts";
 import { gigabytes } from "../core/plan/text.ts";
 import type { KubernetesSettings } from "../core/spec/kubernetes.ts";
 import type { Problem } from "../core/spec/problems.ts";
+import { objectsOf } from "./aws.ts";
 import { MOST_DATA_BYTES, storedBytes } from "./data-parts.ts";
 import { budgetProblems, timeProblems, type Planned } from "./limits.ts";
 import { modelProblem } from "./model-files.ts";
@@ -79,7 +80,8 @@ export function clusterLimitProblems(planned: readonly Planned[], { gpu }: Kuber
 /** Data that does not fit into Secrets. */
 export function dataSizeProblems(planned: readonly Planned[]): Problem[] {
   return planned.flatMap(({ model, files }) =>
-    Object.values(files).flatMap((file) => {
+    Object.entries(files).flatMap(([sha256, file]) => {
+      if (sha256 in objectsOf(model)) return [];
       const stored = storedBytes(file);
       if (stored <= MOST_DATA_BYTES) return [];
       return [

@@ -24,6 +24,8 @@ interface Source {
   shown: string;
   /** Where the file should come from, if it is not there. */
   origin: string;
+  /** Of the object that it is a copy of; null: it is the source itself. */
+  sha256: string | null;
 }
 
 /** Rows of one source, which all belong to the split it declares. */
@@ -69,6 +71,17 @@ export class DataFiles {
             "data.source",
             `${source.shown} ${content.fault}`,
             content.hint ?? source.origin,
+          ),
+        );
+        continue;
+      }
+      if (source.sha256 !== null && source.sha256 !== content.sha256) {
+        problems.push(
+          modelProblem(
+            model,
+            "data.source",
+            `${source.shown} has sha256 ${content.sha256}, and the object in S3 is said to have ${source.sha256}`,
+            "copy the object again, or upload the file and set sha256 to its digest",
           ),
         );
         continue;
@@ -119,9 +132,10 @@ const keyOf = (source: Source, { spec }: ModelFile) =>
 function sourcesOf({ spec, folder }: ModelFile, root: string): Source[] {
   return [spec.data.source].flat().map((source): Source => {
     const isPackage = "package" in source;
+    const inFolder = "s3" in source ? source.copy : source.file;
     const file = isPackage
       ? path.join(root, "node_modules", source.package, source.file)
-      : path.resolve(folder, source.file);
+      : path.resolve(folder, inFolder);
     const shown = path.relative(root, file);
     const isExample = shown.startsWith(`examples${path.sep}`);
     return {
@@ -132,7 +146,10 @@ function sourcesOf({ spec, folder }: ModelFile, root: string): Source[] {
         ? `\`npm install ${source.package}\` brings the package`
         : isExample
           ? "run `npm run example-data`"
-          : "paths are relative to the model file",
+          : "s3" in source
+            ? `aws s3 cp ${source.s3} ${shown}`
+            : "paths are relative to the model file",
+      sha256: "s3" in source ? source.sha256 : null,
     };
   });
 }

@@ -21,7 +21,7 @@ import {
 import { limitProblems, memoryProblems } from "./limits.ts";
 import { machineFacts, type MachineFacts } from "./machine.ts";
 import { findModelFiles } from "./model-files.ts";
-import { awsProblems, holdsServer, planPoolsOf } from "./aws.ts";
+import { awsProblems, bucketProblems, holdsServer, objectsOf, planPoolsOf } from "./aws.ts";
 import { awsPlace, clusterPlace, localPlace, NOTHING_KNOWN, type ClusterFacts } from "./place.ts";
 import { planAll, type ProjectFiles } from "./planned.ts";
 import { portProblems } from "./ports.ts";
@@ -67,7 +67,15 @@ async function loadLocalPlan(options: LoadOptions, files: readonly string[]): Pr
   throwAny([
     {
       // Hours on this machine do not count elsewhere.
-      problems: [...shared, ...problems, ...(elsewhere ? [] : limitProblems(planned, target))],
+      problems: [
+        ...shared,
+        ...problems,
+        ...bucketProblems(
+          planned.map(({ model }) => model),
+          null,
+        ),
+        ...(elsewhere ? [] : limitProblems(planned, target)),
+      ],
       exitCode: EXIT_CODES.USAGE.code,
     },
     { problems: dataProblems, exitCode: EXIT_CODES.DATA.code },
@@ -133,6 +141,10 @@ async function loadClusterPlan(
         ...clusterLimitProblems(planned, settings),
         ...(config.aws === null ? [] : awsProblems(planned)),
         ...dataSizeProblems(planned),
+        ...bucketProblems(
+          planned.map(({ model }) => model),
+          config.aws,
+        ),
       ],
       exitCode: EXIT_CODES.USAGE.code,
     },
@@ -144,8 +156,13 @@ async function loadClusterPlan(
     config.aws === null ? settings.gpu : (serving.servers.find(({ baseId }) => baseId === base)?.gpu ?? null),
   );
   throwAny([{ problems: gpuProblems(planned, servers, settings), exitCode: EXIT_CODES.OUT_OF_MEMORY.code }]);
-  const dataFiles = Object.assign({}, ...planned.map(({ files }) => files)) as Record<string, string>;
-  const kubernetes = planKubernetes(stack, settings, dataFiles);
+  const objects = Object.assign({}, ...planned.map(({ model }) => objectsOf(model))) as ReturnType<
+    typeof objectsOf
+  >;
+  const bucketKeys = Object.fromEntries(Object.entries(objects).map(([sha256, { key }]) => [sha256, key]));
+  const local = Object.assign({}, ...planned.map(({ files }) => files)) as Record<string, string>;
+  const dataFiles = Object.fromEntries(Object.entries(local).filter(([sha256]) => !(sha256 in bucketKeys)));
+  const kubernetes = planKubernetes(stack, settings, dataFiles, bucketKeys);
   const aws =
     config.aws === null
       ? null

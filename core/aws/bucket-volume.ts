@@ -5,7 +5,8 @@ import { BUCKET_CLAIM, bucketVolumeName, type AwsPlan } from "../plan/aws-plan.t
 /**
  * The bucket as a volume, by Mountpoint for S3: static volumes are all that its driver knows. Each pod reaches it with
  * the role of its own service account, so that a fine-tune sees its own data and writes its own adapters. Mountpoint
- * cannot rename or append: checkpoints and the workspace are never on it.
+ * cannot rename or append: checkpoints and the workspace are never on it. It may write over what a broken export left,
+ * which the bucket keeps as a former version.
  */
 export const bucketVolume = (plan: AwsPlan, bucket: string): Manifest & { spec: object } => ({
   apiVersion: "v1",
@@ -17,7 +18,7 @@ export const bucketVolume = (plan: AwsPlan, bucket: string): Manifest & { spec: 
     storageClassName: "",
     persistentVolumeReclaimPolicy: "Retain",
     claimRef: { namespace: plan.namespace, name: BUCKET_CLAIM },
-    mountOptions: [`region ${plan.region}`, `uid=${USER}`, `gid=${USER}`, "allow-other"],
+    mountOptions: [`region ${plan.region}`, `uid=${USER}`, `gid=${USER}`, "allow-other", "allow-overwrite"],
     csi: {
       driver: "s3.csi.aws.com",
       volumeHandle: bucketVolumeName(plan),

@@ -1,3 +1,4 @@
+import { BUCKET_CLAIM, PREFIXES } from "../plan/aws-plan.ts";
 import { coresOf } from "../plan/cores.ts";
 import { digestOf } from "../plan/digest.ts";
 import type { FineTunePlan, StackPlan } from "../plan/plan.ts";
@@ -92,20 +93,50 @@ function trainingJob(plan: StackPlan, fineTune: FineTunePlan, parts: DataParts):
   const stage = (stage: string, settings: StageSettings = {}) =>
     stageContainer(plan, fineTune, stage, settings);
   const dataMount = { name: "parts", mountPath: "/parts", readOnly: true };
+  const bucket = bucketOf(plan, fineTune);
   return jobOf(plan, fineTune, "training", {
     name: names.job(name, runId),
     labels: queue === null ? {} : { "kueue.x-k8s.io/queue-name": queue },
     backoffLimit,
     deadline: deadlineSeconds(plan, fineTune),
     initContainers: [
-      stage("stage", { args: ["--parts", "/parts"], mounts: [dataMount] }),
+      stage("stage", {
+        args: ["--parts", "/parts", ...bucket.staged],
+        mounts: [dataMount, ...bucket.mounts(true)],
+      }),
       stage("prepare"),
       stage("train", { usesGpu: true }),
       stage("evaluate", { usesGpu: true }),
     ],
-    container: stage("publish", { args: ["--verdict-configmap", verdict], mounts: [TOKEN_MOUNT] }),
-    volumes: [dataVolume(fineTune, parts), tokenVolume],
+    container: stage("publish", {
+      args: ["--verdict-configmap", verdict, ...bucket.published],
+      mounts: [TOKEN_MOUNT, ...bucket.mounts(false)],
+    }),
+    volumes: [dataVolume(plan, fineTune, parts), tokenVolume, ...bucket.volumes],
   });
+}
+
+const BUCKET = "/bucket";
+
+/**
+ * The stack's bucket in a Job, where it has one: the first stage copies data from it, the last one adapters into it.
+ * What trains never sees it, because it cannot be written to as a checkpoint is.
+ */
+function bucketOf(plan: StackPlan, { run }: FineTunePlan) {
+  const mounts = (readOnly: boolean): VolumeMount[] =>
+    plan.aws === null ? [] : [{ name: "bucket", mountPath: BUCKET, ...(readOnly ? { readOnly } : {}) }];
+  const { bucketKeys } = clusterOf(plan);
+  const staged = run.data.sources.flatMap(({ sha256 }) => {
+    const key = bucketKeys[sha256];
+    return key === undefined ? [] : ["--mounted", `${sha256}=${BUCKET}/${key}`];
+  });
+  return {
+    mounts: (readOnly: boolean) => (readOnly && staged.length === 0 ? [] : mounts(readOnly)),
+    staged,
+    published: plan.aws === null ? [] : ["--adapters", `${BUCKET}/${PREFIXES.adapters}`],
+    volumes:
+      plan.aws === null ? [] : [{ name: "bucket", persistentVolumeClaim: { claimName: BUCKET_CLAIM } }],
+  };
 }
 
 /** Seconds: weights of the catalog at 10 MB/s. */

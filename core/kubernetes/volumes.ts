@@ -1,3 +1,4 @@
+import { BUCKET_CLAIM, bucketVolumeName, type AwsPlan } from "../plan/aws-plan.ts";
 import type { StackPlan } from "../plan/plan.ts";
 import type { Manifest } from "./manifest.ts";
 import { clusterOf, metadataOf } from "./names.ts";
@@ -7,6 +8,7 @@ export interface Claim extends Manifest {
   spec: {
     accessModes: string[];
     storageClassName: string;
+    volumeName?: string;
     resources: { requests: { storage: string } };
   };
 }
@@ -17,17 +19,31 @@ export interface Claim extends Manifest {
  */
 export function volumeManifests(plan: StackPlan): Claim[] {
   const { workspaceClaim, claim, accessMode, storageClass, workspaceSize } = clusterOf(plan);
-  if (workspaceClaim !== null || storageClass === null) return [];
+  const bucket = plan.aws === null ? [] : [bucketClaim(plan, plan.aws)];
+  if (workspaceClaim !== null || storageClass === null) return bucket;
   return [
-    {
-      apiVersion: "v1",
-      kind: "PersistentVolumeClaim",
-      metadata: metadataOf(plan, claim),
-      spec: {
-        accessModes: [accessMode],
-        storageClassName: storageClass,
-        resources: { requests: { storage: workspaceSize } },
-      },
-    },
+    claimOf(plan, claim, { accessModes: [accessMode], storageClassName: storageClass }, workspaceSize),
+    ...bucket,
   ];
 }
+
+/** Of the volume that components/aws makes of the bucket; a class would make another one. */
+const bucketClaim = (plan: StackPlan, aws: AwsPlan): Claim =>
+  claimOf(
+    plan,
+    BUCKET_CLAIM,
+    { accessModes: ["ReadWriteMany"], storageClassName: "", volumeName: bucketVolumeName(aws) },
+    "1Ti",
+  );
+
+const claimOf = (
+  plan: StackPlan,
+  name: string,
+  spec: Omit<Claim["spec"], "resources">,
+  storage: string,
+): Claim => ({
+  apiVersion: "v1",
+  kind: "PersistentVolumeClaim",
+  metadata: metadataOf(plan, name),
+  spec: { ...spec, resources: { requests: { storage } } },
+});

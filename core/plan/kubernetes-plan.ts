@@ -19,6 +19,8 @@ export interface KubernetesPlan extends Omit<
   endpoint: string;
   /** Local files that become Secrets, by their sha256. Absolute paths. */
   dataFiles: Record<string, string>;
+  /** Keys of data in the stack's bucket, by its sha256: target aws. */
+  bucketKeys: Record<string, string>;
 }
 
 export interface Toleration {
@@ -31,11 +33,12 @@ export interface Toleration {
 const GPU_TAINT = "nvidia.com/gpu";
 const GPU_LABEL = { "nvidia.com/gpu.present": "true" };
 
-/** Resolve the settings of a stack. `dataFiles`: see KubernetesPlan. */
+/** Resolve the settings of a stack. `dataFiles` and `bucketKeys`: see KubernetesPlan. */
 export function planKubernetes(
   stack: string,
   settings: KubernetesSettings,
   dataFiles: Record<string, string>,
+  bucketKeys: Record<string, string> = {},
 ): KubernetesPlan {
   const { allowImageTags: _checked, ...rest } = settings;
   const hasGpu = settings.gpu !== null;
@@ -50,6 +53,7 @@ export function planKubernetes(
     pools: null,
     claim: settings.workspaceClaim ?? "workspace",
     dataFiles,
+    bucketKeys,
   };
 }
 

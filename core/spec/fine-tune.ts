@@ -72,6 +72,24 @@ const source = z.union([
       .describe("inside the package"),
     split: sourceSplit,
   }),
+  z.strictObject({
+    s3: z
+      .string()
+      .regex(
+        /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\/datasets\/[\w!.*'()/-]*[\w!.*'()-]$/,
+        "must be s3://<bucket>/datasets/<key>",
+      )
+      .describe("an object in the bucket of a stack on AWS"),
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/, "must be 64 hex digits, as sha256sum prints them")
+      .describe("of the object: another one is refused"),
+    copy: z
+      .string()
+      .min(1)
+      .describe("the same file, relative to this one: a plan is made from rows and asks no cloud"),
+    split: sourceSplit,
+  }),
 ]);
 
 const field = (what: string) =>

@@ -21,6 +21,8 @@ from tuneform_trainer.evaluate import evaluate
 from tuneform_trainer.prepare import prepare
 from tuneform_trainer.publish import publish
 from tuneform_trainer.publishing.contract import adapter_problems
+from tuneform_trainer.publishing.export import export_adapter
+from tuneform_trainer.train import train
 from tuneform_trainer.workspace import Workspace, read_json, write_json
 
 torch.set_num_threads(1)
@@ -128,6 +130,29 @@ def test_a_kill_between_any_two_files_is_repaired(make_run: MakeRun, workspace: 
         evaluate(run, workspace)
         publish(run, workspace)
         assert lost.read_bytes() == before, lost
+
+
+def test_a_promoted_adapter_is_copied_whole_and_an_export_that_was_broken_off_is_finished(
+    make_run: MakeRun, workspace: Workspace, tmp_path: Path
+) -> None:
+    run = make_run()
+    for stage in (prepare, train, evaluate, publish):
+        stage(run, workspace)
+    target = export_adapter(run, workspace, tmp_path / "bucket")
+    assert target == tmp_path / "bucket" / run.name / run.run_id
+    adapter = workspace.adapter(run)
+    assert {f.name: f.read_bytes() for f in (target / "adapter").iterdir()} == {
+        f.name: f.read_bytes() for f in adapter.iterdir()
+    }
+    assert (target / "contract.json").is_file() and (target / "model-card.md").is_file()
+    before = (target / "published.json").stat().st_mtime_ns
+    assert export_adapter(run, workspace, tmp_path / "bucket") == target
+    assert (target / "published.json").stat().st_mtime_ns == before  # nothing is written twice
+    (target / "published.json").unlink()
+    (target / "adapter" / "adapter_model.safetensors").write_bytes(b"half")
+    export_adapter(run, workspace, tmp_path / "bucket")
+    weights = "adapter_model.safetensors"
+    assert (target / "adapter" / weights).read_bytes() == (adapter / weights).read_bytes()
 
 
 def test_evaluation_json_says_what_it_was_measured_with(make_run: MakeRun, workspace: Workspace) -> None:

@@ -128,6 +128,35 @@ def test_data_that_nobody_sent_says_what_to_do(run: Run, workspace: Workspace, t
         assert str(source_of(run)) in caught.value.message
 
 
+def test_a_mounted_source_is_copied_once_its_digest_is_right(
+    run: Run, workspace: Workspace, tmp_path: Path
+) -> None:
+    there = tmp_path / "bucket" / "rows.jsonl"
+    there.parent.mkdir()
+    there.write_bytes(CONTENT)
+    stage(run, workspace, None, download=False, mounted={DIGEST: there})
+    assert Path(run.data.sources[0].path).read_bytes() == CONTENT
+    there.write_bytes(b"replaced")  # what is in the workspace already is what was planned
+    stage(run, workspace, None, download=False, mounted={DIGEST: there})
+    assert Path(run.data.sources[0].path).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "words"),
+    [(b"other", ExitCode.DATA, "not what was planned"), (None, ExitCode.USAGE, "no such object")],
+)
+def test_a_mounted_source_that_is_not_what_was_planned_is_refused(
+    run: Run, workspace: Workspace, tmp_path: Path, content: bytes | None, code: ExitCode, words: str
+) -> None:
+    there = tmp_path / "rows.jsonl"
+    if content is not None:
+        there.write_bytes(content)
+    with pytest.raises(StageError) as caught:
+        stage(run, workspace, None, download=False, mounted={DIGEST: there})
+    assert caught.value.code == code and words in caught.value.message
+    assert not Path(run.data.sources[0].path).exists()
+
+
 def test_nothing_outside_the_workspace_is_written(
     run: Run, workspace: Workspace, parts: Path, tmp_path: Path
 ) -> None:

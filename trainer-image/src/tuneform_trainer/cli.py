@@ -40,11 +40,17 @@ def stage(
         Path | None, typer.Option(help="folder with the data: <sha256>/000, 001, ..., parts of a gzip file")
     ] = None,
     download: Annotated[bool, typer.Option("--download", help="fetch the base model as well")] = False,
+    mounted: Annotated[
+        list[str] | None, typer.Option(help="<sha256>=<file>: a source that is mounted, to be copied")
+    ] = None,
 ) -> None:
     """Bring data, and the base model when told to, into the workspace; later stages need no network."""
     from tuneform_trainer.stage import stage as work
 
-    _stage(lambda run, workspace: work(run, workspace, parts, download=download), run, workspace)
+    files = {sha256: Path(file) for sha256, _, file in (each.partition("=") for each in mounted or [])}
+    _stage(
+        lambda run, workspace: work(run, workspace, parts, download=download, mounted=files), run, workspace
+    )
 
 
 @app.command()
@@ -78,6 +84,9 @@ def publish(
     verdict_configmap: Annotated[
         str | None, typer.Option(help="in a cluster: the ConfigMap to write the verdict to")
     ] = None,
+    adapters: Annotated[
+        Path | None, typer.Option(help="with --verdict-configmap: folder that gets a copy of the adapter")
+    ] = None,
 ) -> None:
     """Write contract, model card, report and registry entry of a promoted run."""
     from tuneform_trainer.publish import publish as work
@@ -88,7 +97,7 @@ def publish(
     from tuneform_trainer.publishing.announcement import publish_and_announce
 
     name = verdict_configmap
-    _stage(lambda run, workspace: publish_and_announce(run, workspace, name), run, workspace)
+    _stage(lambda run, workspace: publish_and_announce(run, workspace, name, adapters), run, workspace)
 
 
 @app.command()

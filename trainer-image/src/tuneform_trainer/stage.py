@@ -21,8 +21,18 @@ from tuneform_trainer.workspace import Workspace, file_sha256, read_json, replac
 MODEL_FILES = (".json", ".safetensors", ".jinja", ".model", ".txt")  # as loading/base-folder.ts has them
 
 
-def stage(run: Run, workspace: Workspace, parts: Path | None, *, download: bool) -> None:
+def stage(
+    run: Run,
+    workspace: Workspace,
+    parts: Path | None,
+    *,
+    download: bool,
+    mounted: dict[str, Path] | None = None,
+) -> None:
     """Make every source of the run exist with its digest, and the base model be there.
+
+    `mounted`: where a source is already, by its digest: a bucket that is mounted, say. It is copied, since
+    what lies in a bucket may be replaced while a training reads it.
 
     `download` without `parts` fetches the base model alone: that is a Job of its own, the only one with
     a way out of the cluster, and the data is none of its business.
@@ -32,7 +42,7 @@ def stage(run: Run, workspace: Workspace, parts: Path | None, *, download: bool)
     """
     progress.stage("stage", "start")
     if parts is not None or not download:
-        _stage_sources(run, workspace, parts)
+        _stage_sources(run, workspace, parts, mounted or {})
     if isinstance(run.base.weights, FolderWeights):
         _check_base_folder(run.base, run.base.weights, workspace)
     elif download:
@@ -40,21 +50,42 @@ def stage(run: Run, workspace: Workspace, parts: Path | None, *, download: bool)
     progress.stage("stage", "done")
 
 
-def _stage_sources(run: Run, workspace: Workspace, parts: Path | None) -> None:
+def _stage_sources(run: Run, workspace: Workspace, parts: Path | None, mounted: dict[str, Path]) -> None:
     for source in run.data.sources:
         path = Path(source.path)
         found = file_sha256(path)
         if found == source.sha256:
             progress.log(f"data: {path.name} is there")
             continue
-        pieces = _pieces(parts, source.sha256)
-        if not pieces:
+        there = mounted.get(source.sha256)
+        pieces = _pieces(parts, source.sha256) if there is None else []
+        if there is None and not pieces:
             raise _cannot_be_had(path, source.sha256, found, parts)
         if not path.is_relative_to(workspace.root):
             message = f"{path} lies outside the workspace {workspace.root}: nothing is written there"
             raise StageError(ExitCode.USAGE, message)
-        size = _unpack(pieces, path, source.sha256)
-        progress.log(f"data: {path.name} unpacked, {size} bytes")
+        if there is None:
+            size = _unpack(pieces, path, source.sha256)
+            progress.log(f"data: {path.name} unpacked, {size} bytes")
+        else:
+            size = _copy(there, path, source.sha256)
+            progress.log(f"data: {there} copied, {size} bytes")
+
+
+def _copy(there: Path, path: Path, expected: str) -> int:
+    """Copy a mounted source, which is in place only when its digest is right; its size in bytes."""
+    digest = hashlib.sha256()
+    try:
+        with there.open("rb") as content, replacing(path) as file:
+            while piece := content.read(1 << 20):
+                digest.update(piece)
+                file.write(piece)
+            if digest.hexdigest() != expected:
+                raise _wrong_digest(there, expected, digest.hexdigest())
+            return file.tell()
+    except FileNotFoundError as error:
+        message = f"{there}: no such object; upload it, or correct data.source"
+        raise StageError(ExitCode.USAGE, message) from error
 
 
 def _cannot_be_had(path: Path, expected: str, found: str | None, parts: Path | None) -> StageError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 from tuneform_trainer import progress
@@ -11,13 +12,17 @@ from tuneform_trainer.cluster import patch_config_map, this_cluster
 from tuneform_trainer.config import Run
 from tuneform_trainer.errors import StageError
 from tuneform_trainer.publish import REFUSED, publish
+from tuneform_trainer.publishing.export import export_adapter
 from tuneform_trainer.workspace import Workspace, read_json
 
 MOST_BYTES = 900_000  # the API server takes 1 MiB in all
 
 
-def publish_and_announce(run: Run, workspace: Workspace, config_map: str) -> None:
-    """As `publish`, then write the verdict into the ConfigMap.
+def publish_and_announce(
+    run: Run, workspace: Workspace, config_map: str, adapters: Path | None = None
+) -> None:
+    """As `publish`, then write the verdict into the ConfigMap. `adapters`: a folder that gets a copy of the
+    promoted adapter, before anybody is told of it.
 
     A decided verdict is a success whatever the decision: the program that reads it fails the update,
     and a failed Job would be tried again. Other errors are raised as `publish` does, and
@@ -25,6 +30,8 @@ def publish_and_announce(run: Run, workspace: Workspace, config_map: str) -> Non
     """
     try:
         publish(run, workspace)
+        if adapters is not None:
+            export_adapter(run, workspace, adapters)
     except StageError as error:
         if error.code not in REFUSED.values():
             raise

@@ -170,17 +170,6 @@ export class ClusterProject {
     return /train: \d+\//.test(await this.tryKubectl(["logs", pod, "-c", "train"]));
   }
 
-  /** Whether a pod of a fine-tune's Job finds no node. */
-  async isUnschedulable(name: string): Promise<boolean> {
-    const { items } = await this.json<{ items: V1Pod[] }>(
-      "get",
-      "pods",
-      "-l",
-      `tuneform.dev/fine-tune=${name}`,
-    );
-    return items.some(({ status }) => status?.conditions?.some(({ reason }) => reason === "Unschedulable"));
-  }
-
   /** SIGKILL from inside: the container's process 1 cannot be killed by its own children, so its node does it. */
   async killContainer(pod: string, container: string): Promise<void> {
     const { status } = await this.json<V1Pod>("get", "pod", pod);

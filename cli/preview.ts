@@ -21,7 +21,7 @@ async function preview({ stack }: { stack: string }): Promise<void> {
   await ensureFor(config.target, projectRoot, console.log);
   const plan = await loadStackPlan({ root: projectRoot, config, stack, cluster: readCluster });
   console.log(describePlan(plan));
-  const engine = await openStack(stack, () => Promise.resolve({ ...declareStack(plan) }), console.log);
+  const engine = await openStack(stack, async () => ({ ...(await declareStack(plan)) }), console.log);
   const display = new EngineDisplay();
   const { changeSummary } = await watched(display, (options) => engine.preview(options));
   for (const [operation, count] of Object.entries(changeSummary)) console.log(`${operation}: ${count}`);

@@ -34,8 +34,7 @@ async function up({ stack }: UpOptions): Promise<void> {
   const plan = await loadStackPlan({ root: projectRoot, config, stack, cluster: readCluster });
   say(describePlan(plan));
   process.env["TUNEFORM_PROGRESS_SECONDS"] ??= process.stdout.isTTY ? "1" : "10";
-  // eslint-disable-next-line @typescript-eslint/require-await -- the engine wants a promise
-  const engine = await openStack(stack, async () => ({ ...declareStack(plan) }), say);
+  const engine = await openStack(stack, async () => ({ ...(await declareStack(plan)) }), say);
   const result = await interruptible(plan, say, () => watched(display, (options) => engine.up(options)));
   say(describeResult(plan, modelsOf(result), await readVerdicts(plan)));
 }

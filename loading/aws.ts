@@ -103,8 +103,8 @@ export const objectsOf = ({ spec }: ModelFile): Record<string, { bucket: string;
   );
 
 /** Sources in S3 of a stack that has no bucket, or another one. */
-export function bucketProblems(models: readonly ModelFile[], aws: AwsSettings | null): Problem[] {
-  return models.flatMap((model) =>
+export function bucketProblems(planned: readonly Planned[], aws: AwsSettings | null): Problem[] {
+  return planned.flatMap(({ model }) =>
     Object.values(objectsOf(model)).flatMap(({ bucket }) => {
       const own = aws?.storage.bucket ?? null;
       if (bucket === own) return [];

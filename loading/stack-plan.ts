@@ -18,7 +18,7 @@ import {
   gpuProblems,
   settingProblems,
 } from "./cluster-limits.ts";
-import { limitProblems, memoryProblems } from "./limits.ts";
+import { limitProblems, memoryProblems, type Planned } from "./limits.ts";
 import { machineFacts, type MachineFacts } from "./machine.ts";
 import { findModelFiles } from "./model-files.ts";
 import { awsProblems, bucketProblems, holdsServer, objectsOf, planPoolsOf } from "./aws.ts";
@@ -70,10 +70,7 @@ async function loadLocalPlan(options: LoadOptions, files: readonly string[]): Pr
       problems: [
         ...shared,
         ...problems,
-        ...bucketProblems(
-          planned.map(({ model }) => model),
-          null,
-        ),
+        ...bucketProblems(planned, null),
         ...(elsewhere ? [] : limitProblems(planned, target)),
       ],
       exitCode: EXIT_CODES.USAGE.code,
@@ -141,10 +138,7 @@ async function loadClusterPlan(
         ...clusterLimitProblems(planned, settings),
         ...(config.aws === null ? [] : awsProblems(planned)),
         ...dataSizeProblems(planned),
-        ...bucketProblems(
-          planned.map(({ model }) => model),
-          config.aws,
-        ),
+        ...bucketProblems(planned, config.aws),
       ],
       exitCode: EXIT_CODES.USAGE.code,
     },
@@ -156,12 +150,7 @@ async function loadClusterPlan(
     config.aws === null ? settings.gpu : (serving.servers.find(({ baseId }) => baseId === base)?.gpu ?? null),
   );
   throwAny([{ problems: gpuProblems(planned, servers, settings), exitCode: EXIT_CODES.OUT_OF_MEMORY.code }]);
-  const objects = Object.assign({}, ...planned.map(({ model }) => objectsOf(model))) as ReturnType<
-    typeof objectsOf
-  >;
-  const bucketKeys = Object.fromEntries(Object.entries(objects).map(([sha256, { key }]) => [sha256, key]));
-  const local = Object.assign({}, ...planned.map(({ files }) => files)) as Record<string, string>;
-  const dataFiles = Object.fromEntries(Object.entries(local).filter(([sha256]) => !(sha256 in bucketKeys)));
+  const { dataFiles, bucketKeys } = dataOf(planned);
   const kubernetes = planKubernetes(stack, settings, dataFiles, bucketKeys);
   const aws =
     config.aws === null
@@ -183,6 +172,15 @@ async function loadClusterPlan(
   const examples = cluster === undefined ? [] : exampleImageProblems(stackPlan, stackFile);
   throwAny([{ problems: examples, exitCode: EXIT_CODES.USAGE.code }]);
   return stackPlan;
+}
+
+/** How data gets into a cluster: as Secrets of what lies here, or from the bucket; by its sha256. */
+function dataOf(planned: readonly Planned[]) {
+  const objects = planned.flatMap(({ model }) => Object.entries(objectsOf(model)));
+  const bucketKeys = Object.fromEntries(objects.map(([sha256, { key }]) => [sha256, key]));
+  const local = planned.flatMap(({ files }) => Object.entries(files));
+  const dataFiles = Object.fromEntries(local.filter(([sha256]) => !(sha256 in bucketKeys)));
+  return { dataFiles, bucketKeys };
 }
 
 function servingOf(

@@ -185,8 +185,40 @@ export const stackCases: Case[] = [
   {
     what: "a target that is not built",
     stack: { target: "moon" },
-    says: /tuneform:target: `local` and `kubernetes` are the targets that are built/,
+    says: /tuneform:target: must be local, kubernetes or aws/,
     code: 2,
+  },
+  {
+    what: "target aws without its block",
+    stack: { target: "aws" },
+    says: /tuneform:aws: is missing → see Pulumi\.aws\.example\.yaml/,
+    code: 2,
+  },
+  {
+    what: "settings of AWS that AWS would refuse, all at once",
+    stack: {
+      target: "aws",
+      aws: JSON.stringify({
+        gpu: { ami: "al2", instances: ["g7.2xlarge", "g4dn.xlarge"], purchase: "spoty" },
+      }),
+    },
+    says: /tuneform:aws\.gpu\.ami: must be one of al2023, bottlerocket[^]*tuneform:aws\.gpu\.purchase/,
+    code: 2,
+  },
+  {
+    what: "an instance type whose driver no EKS image has",
+    stack: { target: "aws", aws: JSON.stringify({ gpu: { instances: ["g7.2xlarge", "g4dn.xlarge"] } }) },
+    says: /gpu\.instances\.0: g7\.2xlarge needs a newer driver[^]*gpu\.instances\.1: g4dn\.xlarge has a .* without bf16/,
+    code: 2,
+  },
+  {
+    what: "a copy of data in S3 that is another file",
+    model: replaced(
+      "source: { file: ../data/rows.jsonl }",
+      `source: { s3: "s3://team-data/datasets/rows.jsonl", sha256: ${"a".repeat(64)}, copy: ../data/rows.jsonl }`,
+    ),
+    says: /data\.source: .*rows\.jsonl has sha256 [0-9a-f]{64}, and the object in S3 is said to have aaaa/,
+    code: 3,
   },
   {
     what: "a port that is no number",

@@ -76,7 +76,7 @@ describe("the stack key kubernetes", () => {
     // An empty block is Pulumi.yaml's default: without one, `pulumi up` asks for the key on every target.
     expect(parseStackConfig({ kubernetes: "{}" }, "f").kubernetes).toBeNull();
     const odd = await refusal(() => parseStackConfig({ kubernetes: '{"gpu":"l4"}' }, "f"));
-    expect(odd.message).toMatch(/tuneform:kubernetes: is for target kubernetes, this is local/);
+    expect(odd.message).toMatch(/tuneform:kubernetes: is for target kubernetes or aws, this is local/);
     const text = await refusal(() => parseStackConfig({ target: "kubernetes", kubernetes: "gpu" }, "f"));
     expect(text.message).toMatch(/tuneform:kubernetes: must be a block of keys/);
   });

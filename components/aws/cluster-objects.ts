@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { networkPolicySwitch } from "../../core/aws/auto-mode.ts";
 import { bucketVolume } from "../../core/aws/bucket-volume.ts";
 import { karpenterManifests } from "../../core/aws/karpenter.ts";
 import { storageClasses } from "../../core/aws/storage-classes.ts";
@@ -31,6 +32,8 @@ export class ClusterObjects extends pulumi.ComponentResource {
     const volume = bucketVolume(plan, "");
     const spec = storage.bucket.apply((bucket) => bucketVolume(plan, bucket).spec);
     this.ready = [...classes, { ...volume, spec }].map(declare);
+    if (plan.gpu.nodes === "auto-mode" && plan.cluster.existing === null)
+      this.ready.push(declare(networkPolicySwitch()));
     if (plan.gpu.nodes !== "node-groups") this.ready.push(...this.#pools(plan, cluster, network, declare));
     this.registerOutputs({});
   }

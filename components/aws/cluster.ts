@@ -1,6 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { addonsOf, type Addon } from "../../core/aws/addons.ts";
+import { clusterKeyPolicy } from "../../core/aws/key-policy.ts";
 import { kubeconfigOf } from "../../core/aws/kubeconfig.ts";
 import { managedPolicy, serviceTrust } from "../../core/aws/policies.ts";
 import type { AwsPlan } from "../../core/plan/aws-plan.ts";
@@ -47,9 +48,8 @@ export class EksCluster extends pulumi.ComponentResource {
     } else {
       this.clusterName = pulumi.output(plan.cluster.existing);
       this.kubeconfig = null;
-      this.ready.push(...nodes.attachments);
+      this.ready.push(...nodes.attachments, ...this.#declareNodeEntry());
     }
-    this.#declareNodeEntry();
     this.registerOutputs({ clusterName: this.clusterName });
   }
 
@@ -88,17 +88,7 @@ export class EksCluster extends pulumi.ComponentResource {
       ["AmazonEKSClusterPolicy", ...(isAuto ? auto.map((part) => `AmazonEKS${part}Policy`) : [])],
       isAuto ? ["sts:AssumeRole", "sts:TagSession"] : undefined,
     );
-    // EKS would make a group whose logs never expire.
-    const logs = new aws.cloudwatch.LogGroup(
-      "control-plane",
-      { name: `/aws/eks/${name}/cluster`, retentionInDays: cluster.logDays, tags },
-      parent,
-    );
-    const key = new aws.kms.Key(
-      "secrets",
-      { description: `Secrets of cluster ${name}`, enableKeyRotation: true, tags },
-      { ...parent, protect: true }, // without it the cluster's secrets are gone
-    );
+    const { key, logs } = this.#declareLogs(role);
     return new aws.eks.Cluster(
       "cluster",
       {
@@ -126,6 +116,32 @@ export class EksCluster extends pulumi.ComponentResource {
     );
   }
 
+  /** Logs of the control plane, and the key of these and of the cluster's Secrets. */
+  #declareLogs({ arn }: aws.iam.Role): { key: aws.kms.Key; logs: aws.cloudwatch.LogGroup } {
+    const parent = { parent: this };
+    const { name, region, tags, cluster } = this.#plan;
+    const logGroup = `/aws/eks/${name}/cluster`;
+    const key = new aws.kms.Key(
+      "cluster",
+      {
+        description: `Secrets and logs of cluster ${name}`,
+        enableKeyRotation: true,
+        policy: arn.apply((clusterRole) =>
+          JSON.stringify(clusterKeyPolicy({ clusterRole, region, logGroup })),
+        ),
+        tags,
+      },
+      { ...parent, protect: true }, // without it the cluster's Secrets are gone
+    );
+    // Before the cluster: EKS would make a group whose logs never expire.
+    const logs = new aws.cloudwatch.LogGroup(
+      "control-plane",
+      { name: logGroup, retentionInDays: cluster.logDays, kmsKeyId: key.arn, tags },
+      parent,
+    );
+    return { key, logs };
+  }
+
   #kubeconfig(cluster: aws.eks.Cluster): pulumi.Output<string> {
     const { region } = this.#plan;
     return pulumi
@@ -142,14 +158,21 @@ export class EksCluster extends pulumi.ComponentResource {
     const entries = this.#plan.cluster.adminRoles.flatMap((role) => this.#declareAdmin(cluster, role));
     const addons = addonsOf(this.#plan);
     const of = (when: Addon["nodes"]) => addons.filter(({ nodes }) => nodes === when);
-    const before = of("before").map((addon) => this.#declareAddon(cluster, addon, []));
+    const before: pulumi.Resource[] = [];
+    for (const addon of of("before")) before.push(this.#declareAddon(cluster, addon, [...before]));
     const system =
       this.#plan.gpu.nodes === "auto-mode"
         ? []
         : new SystemNodes(
             "system",
-            { plan: this.#plan, clusterName: cluster.name, network, nodeRoleArn: nodes.role.arn },
-            { parent: this, dependsOn: [...nodes.attachments, ...before] },
+            {
+              plan: this.#plan,
+              clusterName: cluster.name,
+              network,
+              nodeRoleArn: nodes.role.arn,
+              after: [...nodes.attachments, ...before],
+            },
+            { parent: this },
           ).ready;
     const after = of("after").map((addon) => this.#declareAddon(cluster, addon, [...before, ...system]));
     this.ready.push(...entries, ...before, ...system, ...after);
@@ -157,7 +180,7 @@ export class EksCluster extends pulumi.ComponentResource {
 
   #declareAdmin(cluster: aws.eks.Cluster, principalArn: string): pulumi.Resource[] {
     const parent = { parent: this };
-    const name = principalArn.split("/").at(-1) ?? principalArn;
+    const name = principalArn.split(":role/").at(-1) ?? principalArn;
     const entry = new aws.eks.AccessEntry(
       `admin-${name}`,
       { clusterName: cluster.name, principalArn, type: "STANDARD", tags: this.#plan.tags },
@@ -168,7 +191,7 @@ export class EksCluster extends pulumi.ComponentResource {
       {
         clusterName: cluster.name,
         principalArn,
-        policyArn: "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+        policyArn: accessPolicy("ClusterAdmin"),
         accessScope: { type: "cluster" },
       },
       { ...parent, dependsOn: [entry] },
@@ -201,33 +224,31 @@ export class EksCluster extends pulumi.ComponentResource {
     );
   }
 
-  /** Managed node groups and Auto Mode's own pools get theirs by themselves; other nodes could not join. */
-  #declareNodeEntry(): void {
+  /**
+   * What lets nodes into a cluster that is there already. EKS makes this entry itself for the role of a managed node
+   * group, and for the one that a new cluster has for Auto Mode; a second one it refuses.
+   */
+  #declareNodeEntry(): pulumi.Resource[] {
     const { gpu, tags } = this.#plan;
-    if (gpu.nodes === "node-groups") return;
+    if (gpu.nodes === "node-groups") return [];
     const isAuto = gpu.nodes === "auto-mode";
-    const principalArn = this.nodeRoleArn;
+    const { clusterName, nodeRoleArn: principalArn } = this;
     const entry = new aws.eks.AccessEntry(
       "nodes",
-      { clusterName: this.clusterName, principalArn, type: isAuto ? "EC2" : "EC2_LINUX", tags },
+      { clusterName, principalArn, type: isAuto ? "EC2" : "EC2_LINUX", tags },
       { parent: this },
     );
-    this.ready.push(entry);
-    if (!isAuto) return;
-    this.ready.push(
-      new aws.eks.AccessPolicyAssociation(
-        "nodes",
-        {
-          clusterName: this.clusterName,
-          principalArn,
-          policyArn: "arn:aws:eks::aws:cluster-access-policy/AmazonEKSAutoNodePolicy",
-          accessScope: { type: "cluster" },
-        },
-        { parent: this, dependsOn: [entry] },
-      ),
+    if (!isAuto) return [entry];
+    const association = new aws.eks.AccessPolicyAssociation(
+      "nodes",
+      { clusterName, principalArn, policyArn: accessPolicy("AutoNode"), accessScope: { type: "cluster" } },
+      { parent: this, dependsOn: [entry] },
     );
+    return [entry, association];
   }
 }
+
+const accessPolicy = (name: string) => `arn:aws:eks::aws:cluster-access-policy/AmazonEKS${name}Policy`;
 
 /** All three together, or EKS refuses; `system` takes what needs no GPU. */
 const autoMode = (nodeRoleArn: pulumi.Input<string>) => ({

@@ -9,6 +9,11 @@ export interface SystemNodesArgs {
   clusterName: pulumi.Input<string>;
   network: Network;
   nodeRoleArn: pulumi.Input<string>;
+  /**
+   * What nodes need to become ready, and to leave. `dependsOn` of a component is not kept with what is in it: the group
+   * could be destroyed after its rights.
+   */
+  after: pulumi.Resource[];
 }
 
 /** Images of add-ons and the gateway; models are elsewhere. */
@@ -20,7 +25,7 @@ export class SystemNodes extends pulumi.ComponentResource {
 
   constructor(
     name: string,
-    { plan, clusterName, network, nodeRoleArn }: SystemNodesArgs,
+    { plan, clusterName, network, nodeRoleArn, after }: SystemNodesArgs,
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super("tuneform:aws:SystemNodes", name, {}, opts);
@@ -62,7 +67,7 @@ export class SystemNodes extends pulumi.ComponentResource {
         updateConfig: { maxUnavailable: 1 },
         tags,
       },
-      { parent: this, dependsOn: network.ready },
+      { parent: this, dependsOn: [...network.ready, ...after] },
     );
     this.ready = [group];
     this.registerOutputs({});

@@ -95,7 +95,12 @@ function ec2NodeClass(plan: AwsPlan, pool: GpuPool, facts: NodeFacts): Manifest 
           },
         },
       ],
-      tags: { ...plan.tags, Name: `${clusterName(plan)}-${pool.name}` },
+      tags: {
+        ...plan.tags,
+        Name: `${clusterName(plan)}-${pool.name}`,
+        // The EBS driver may attach volumes to machines of its cluster only; managed node groups have EKS's own tag.
+        "ebs.csi.aws.com/cluster-name": clusterName(plan),
+      },
     },
   };
 }

@@ -152,7 +152,7 @@ describe("pools are not made for", () => {
   it("the trainer's own server, which runs on the system nodes", () => {
     const cpu = {
       key: "a",
-      engine: "trainer" as const,
+      engine: "cpu" as const,
       gpu: null,
       fineTunes: ["a"],
       hostBytes: 4e9,

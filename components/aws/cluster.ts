@@ -18,7 +18,8 @@ const LOG_TYPES = ["api", "audit", "authenticator", "controllerManager", "schedu
 
 /**
  * The cluster: made with everything that it needs to be safe and to take pods, or one that is there already, of which
- * only the role of new nodes is made.
+ * only the role of new nodes is made, with what lets them in. That role has no rights of vpc-cni: such a cluster gives
+ * them to the service account `aws-node`, or new nodes never become ready.
  */
 export class EksCluster extends pulumi.ComponentResource {
   readonly clusterName: pulumi.Output<string>;

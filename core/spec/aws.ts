@@ -169,6 +169,9 @@ function rules({ region, network, cluster, gpu }: Checked, context: z.Refinement
     network.zones.some((zone) => zone.startsWith("use1-"))
   )
     issue("network.zones", `are zones of us-east-1, this is ${region} → zone ids of ${region}`);
+  const prefix = Number(network.cidr.split("/")[1]);
+  if (network.vpc === null && (prefix < 16 || prefix > 20))
+    issue("network.cidr", `/${prefix} is not divided into subnets of a new VPC → /16 to /20`);
   if (cluster.existing === null && cluster.publicAccessCidrs.includes("0.0.0.0/0"))
     issue("cluster.publicAccessCidrs", "0.0.0.0/0 lets everyone try → the networks that need it");
   if (cluster.existing === null && cluster.adminRoles.length === 0)

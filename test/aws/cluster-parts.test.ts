@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { ADDON_NAMES, addonsOf } from "../../core/aws/addons.ts";
 import { networkPolicySwitch } from "../../core/aws/auto-mode.ts";
 import { clusterKeyPolicy } from "../../core/aws/key-policy.ts";
+import { karpenterManifests } from "../../core/aws/karpenter.ts";
 import { kubeconfigOf } from "../../core/aws/kubeconfig.ts";
 import { ADMIN, awsExample } from "./aws-example.ts";
 
@@ -39,6 +40,12 @@ describe("add-ons", () => {
     expect(identity?.policy).toBe("AmazonEBSCSIDriverEKSClusterScopedPolicy");
     const [, minor] = /^v1\.(\d+)\./.exec(version!)!;
     expect(Number(minor)).toBeGreaterThanOrEqual(58);
+  });
+
+  it("find machines of Karpenter by the cluster's tag, which that policy asks for", () => {
+    const plan = awsExample({ gpu: { nodes: "karpenter" } });
+    const [nodeClass] = karpenterManifests(plan, plan.pools[0]!, { nodeRoleName: "nodes", subnetIds: [] });
+    expect(nodeClass).toHaveProperty(["spec", "tags", "ebs.csi.aws.com/cluster-name"], "tuneform-test");
   });
 
   it("are each named once", () => expect(new Set(ADDON_NAMES).size).toBe(ADDON_NAMES.length));

@@ -87,6 +87,9 @@ describe.each(NODE_MAKERS)("a new cluster whose GPU nodes are of %s", (nodes) =>
     ]);
   });
 
+  it("begins when its subnets have their way out", () =>
+    expect(after("Cluster/cluster", "Route/private-out")).toBe(true));
+
   it("gives nodes the right to join and to pull, and no right of the network's: its pods have that", () => {
     expect(policiesOf("nodes")).toEqual([
       managedPolicy(isAuto ? "AmazonEKSWorkerNodeMinimalPolicy" : "AmazonEKSWorkerNodePolicy"),

@@ -54,6 +54,19 @@ describe("subnets of a VPC", () => {
   });
 });
 
+describe("the CIDR of a network", () => {
+  it.each(["10.0.0.0/15", "10.0.0.0/21"])(
+    "of a new VPC is not %s, which is not divided into subnets",
+    (cidr) =>
+      expect(() => awsExample({ network: { cidr } })).toThrow(/is not divided into subnets of a new VPC/),
+  );
+
+  it("of a VPC that is there already may be any", () => {
+    const { network } = awsExample({ ...EXISTING, network: { ...EXISTING.network, cidr: "10.0.0.0/24" } });
+    expect(network.cidr).toBe("10.0.0.0/24");
+  });
+});
+
 const declare = (changes: Parameters<typeof awsExample>[0]) =>
   declaredBy(() => new Network("test", { plan: awsExample(changes) }));
 

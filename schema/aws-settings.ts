@@ -4,7 +4,7 @@ import { awsSchema } from "../core/spec/aws.ts";
 /** A part of a JSON Schema, of what the table reads. */
 interface Field {
   description?: string;
-  default?: string | number | string[] | null;
+  default?: unknown;
   enum?: string[];
   type?: string;
   properties?: Record<string, Field>;
@@ -55,5 +55,5 @@ function table(): string {
 const defaultOf = ({ default: value }: Field): string => {
   if (value === undefined) return "needed where its section is";
   if (value === null) return "none";
-  return `\`${Array.isArray(value) ? `[${value.join(", ")}]` : String(value)}\``;
+  return `\`${typeof value === "string" ? value : JSON.stringify(value).replaceAll('"', "").replaceAll(",", ", ")}\``;
 };

@@ -168,21 +168,20 @@ describe("volumes in the cluster", () => {
 
   it("have the bucket among them, with each pod's own role, as the user of the trainer image", () => {
     const plan = awsExample();
-    expect(bucketVolume(plan, "acme-models").spec).toMatchObject({
+    const { spec } = bucketVolume(plan, "acme-models");
+    expect(spec).toMatchObject({
       storageClassName: "",
       persistentVolumeReclaimPolicy: "Retain",
       claimRef: { namespace: plan.namespace, name: BUCKET_CLAIM },
-      mountOptions: expect.arrayContaining([
-        `region ${plan.region}`,
-        "uid=10001",
-        "gid=10001",
-        "allow-other",
-      ]),
       csi: {
         driver: "s3.csi.aws.com",
         volumeAttributes: { bucketName: "acme-models", authenticationSource: "pod" },
       },
     });
+    const { mountOptions } = spec as { mountOptions: string[] };
+    expect(mountOptions).toEqual(
+      expect.arrayContaining([`region ${plan.region}`, "uid=10001", "gid=10001", "allow-other"]),
+    );
     const other = bucketVolume({ ...plan, namespace: "tuneform-other" }, "acme-models");
     expect(other.metadata.name).not.toBe(bucketVolume(plan, "acme-models").metadata.name);
   });

@@ -102,20 +102,24 @@ export const objectsOf = ({ spec }: ModelFile): Record<string, { bucket: string;
     }),
   );
 
-/** Sources in S3 of a stack that has no bucket, or another one. */
+/**
+ * Sources in S3 of a stack that has no bucket, or another one. The name of a bucket that the stack makes is known to
+ * AWS alone: the Job finds the object there by its key, and refuses another digest.
+ */
 export function bucketProblems(planned: readonly Planned[], aws: AwsSettings | null): Problem[] {
+  const own = aws?.storage.bucket ?? null;
+  if (aws !== null && own === null) return [];
   return planned.flatMap(({ model }) =>
     Object.values(objectsOf(model)).flatMap(({ bucket }) => {
-      const own = aws?.storage.bucket ?? null;
       if (bucket === own) return [];
       return [
         modelProblem(
           model,
           "data.source",
-          aws === null
+          own === null
             ? `is in bucket ${bucket}, and only stacks of target aws have one`
-            : `is in bucket ${bucket}, and the stack's is ${own ?? "a new one, whose name is not known yet"}`,
-          aws === null ? "a file, or target aws" : `tuneform:aws.storage.bucket: ${bucket}`,
+            : `is in bucket ${bucket}, and the stack's is ${own}`,
+          own === null ? "a file, or target aws" : `copy it to s3://${own}/datasets/`,
         ),
       ];
     }),

@@ -25,9 +25,9 @@ export class ClusterObjects extends pulumi.ComponentResource {
     const { plan, cluster, network, storage } = args;
     const dependsOn = [...cluster.ready, ...storage.ready];
     const declare = (object: KubernetesObject) => declareObject(object, { parent: this, dependsOn });
-    const classes = storageClasses("").map((made, index) => ({
+    const classes = storageClasses(plan, "").map((made, index) => ({
       ...made,
-      parameters: storage.fileSystemId.apply((id) => storageClasses(id)[index]?.parameters ?? {}),
+      parameters: storage.fileSystemId.apply((id) => storageClasses(plan, id)[index]?.parameters ?? {}),
     }));
     const volume = bucketVolume(plan, "");
     const spec = storage.bucket.apply((bucket) => bucketVolume(plan, bucket).spec);

@@ -2,7 +2,7 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { trainerPolicy } from "../../core/aws/trainer-policy.ts";
 import { names } from "../../core/kubernetes/names.ts";
-import type { AwsFineTune, AwsPlan } from "../../core/plan/aws-plan.ts";
+import { clusterName, type AwsFineTune, type AwsPlan } from "../../core/plan/aws-plan.ts";
 import type { EksCluster } from "./cluster.ts";
 import { PodRole } from "./pod-role.ts";
 import type { Storage } from "./storage.ts";
@@ -30,9 +30,15 @@ export class Identity extends pulumi.ComponentResource {
     const { name: stack, namespace } = plan;
     const { name, owner } = fineTune;
     const tags = { ...plan.tags, finetune: name, ...(owner === "" ? {} : { owner }) };
+    const serviceAccount = names.trainer(name);
     const role = new PodRole(
       `train-${name}`,
-      { stack, tags, policy: storage.bucket.apply((bucket) => trainerPolicy(bucket, fineTune)) },
+      {
+        stack,
+        tags,
+        account: { cluster: clusterName(plan), namespace, serviceAccount },
+        policy: storage.bucket.apply((bucket) => trainerPolicy(bucket, fineTune)),
+      },
       { parent: this },
     );
     return new aws.eks.PodIdentityAssociation(
@@ -40,7 +46,7 @@ export class Identity extends pulumi.ComponentResource {
       {
         clusterName: cluster.clusterName,
         namespace,
-        serviceAccount: names.trainer(name),
+        serviceAccount,
         roleArn: role.arn,
         tags,
       },

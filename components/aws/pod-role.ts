@@ -1,11 +1,13 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { managedPolicy, podTrust, type PolicyDocument } from "../../core/aws/policies.ts";
+import { managedPolicy, podTrust, type PodAccount, type PolicyDocument } from "../../core/aws/policies.ts";
 
 export interface PodRoleArgs {
   /** Begins the role's name. */
   stack: string;
   tags: Record<string, string>;
+  /** Who alone may take it; else whoever an association or add-on names. */
+  account?: PodAccount;
   /** Of its own. */
   policy?: pulumi.Input<PolicyDocument>;
   /** Kept by AWS, below arn:aws:iam::aws:policy/. */
@@ -26,7 +28,7 @@ export class PodRole extends pulumi.ComponentResource {
       {
         // IAM cuts at 64, of which Pulumi's suffix takes 8.
         namePrefix: `${args.stack}-${name}`.slice(0, 37),
-        assumeRolePolicy: JSON.stringify(podTrust()),
+        assumeRolePolicy: JSON.stringify(podTrust(args.account)),
         tags: args.tags,
       },
       parent,

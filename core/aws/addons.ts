@@ -63,7 +63,7 @@ const ADDONS: readonly Addon[] = [
   addon("aws-efs-csi-driver", "after", "v3.4.1-eksbuild.1", {
     identity: { serviceAccount: "efs-csi-controller-sa", policy: "service-role/AmazonEFSCSIDriverPolicy" },
   }),
-  // Its role, which reads data sets only, is the identity's part.
+  // No role: it reaches the bucket with the role of the pod that mounts it.
   addon("aws-mountpoint-s3-csi-driver", "after", "v2.7.0-eksbuild.1"),
   addon("eks-node-monitoring-agent", "after", "v1.7.0-eksbuild.1"),
   addon("metrics-server", "after", "v0.9.0-eksbuild.5"),

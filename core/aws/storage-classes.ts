@@ -1,6 +1,6 @@
 import type { Manifest } from "../kubernetes/manifest.ts";
 import { USER } from "../kubernetes/pod.ts";
-import { STORAGE_CLASSES } from "../plan/aws-plan.ts";
+import { STORAGE_CLASSES, type AwsPlan } from "../plan/aws-plan.ts";
 
 interface StorageClass extends Manifest {
   kind: "StorageClass";
@@ -15,7 +15,7 @@ interface StorageClass extends Manifest {
  * Classes of a cluster on AWS. EFS for the workspace: nodes of all zones share it, so that a training whose spot node
  * is taken goes on in another zone. gp3 for what a person adds; its volumes stay in their zone.
  */
-export const storageClasses = (fileSystemId: string): StorageClass[] => [
+export const storageClasses = (plan: AwsPlan, fileSystemId: string): StorageClass[] => [
   {
     ...named(STORAGE_CLASSES.efs),
     provisioner: "efs.csi.aws.com",
@@ -34,7 +34,8 @@ export const storageClasses = (fileSystemId: string): StorageClass[] => [
   },
   {
     ...named(STORAGE_CLASSES.gp3),
-    provisioner: "ebs.csi.aws.com",
+    // Auto Mode has a driver of its own.
+    provisioner: plan.gpu.nodes === "auto-mode" ? "ebs.csi.eks.amazonaws.com" : "ebs.csi.aws.com",
     parameters: { type: "gp3", encrypted: "true" },
     reclaimPolicy: "Delete",
     volumeBindingMode: "WaitForFirstConsumer",

@@ -4,54 +4,35 @@ import { policy, type PolicyDocument } from "./policies.ts";
 /**
  * What the Job of a fine-tune may do in the bucket: read the datasets that it names, and add adapters under its own
  * name. It can delete nothing; a replaced object stays as a former version.
+ *
+ * Two rights are wider than they look, because Mountpoint looks up each folder on the way to a file by asking for an
+ * object of that name, and fails on any answer but "there is none" (mountpoint-s3, lookup; issue 891). S3 gives that
+ * answer, instead of "forbidden", only to who may list the bucket, and has no `s3:prefix` to compare then (the latter
+ * unverified). So names of the bucket's objects can be seen, and their contents not.
  */
 export function trainerPolicy(bucket: string, { name, dataKeys }: AwsFineTune): PolicyDocument {
   const bucketArn = `arn:aws:s3:::${bucket}`;
-  const adapters = `${PREFIXES.adapters}/${name}/`;
+  const adapters = `${PREFIXES.adapters}/${name}`;
+  const onTheWay = [...new Set([...dataKeys, adapters].flatMap(foldersOf))];
   return policy(
+    { Sid: "TellAbsentFromForbidden", Effect: "Allow", Action: "s3:ListBucket", Resource: bucketArn },
     {
-      // Mountpoint looks a file up by listing its name.
-      Sid: "LookUp",
+      Sid: "LookUpAndReadOwnData",
       Effect: "Allow",
-      Action: "s3:ListBucket",
-      Resource: bucketArn,
-      Condition: {
-        StringLike: {
-          "s3:prefix": [
-            "",
-            ...dataKeys.map((key) => `${key}*`),
-            ...folders(dataKeys),
-            `${adapters}*`,
-            `${PREFIXES.adapters}/`,
-          ],
-        },
-      },
+      Action: "s3:GetObject",
+      Resource: [...onTheWay, adapters, ...dataKeys].map((key) => `${bucketArn}/${key}`),
     },
-    ...(dataKeys.length === 0
-      ? []
-      : [
-          {
-            Sid: "ReadOwnData",
-            Effect: "Allow" as const,
-            Action: "s3:GetObject",
-            Resource: dataKeys.map((key) => `${bucketArn}/${key}`),
-          },
-        ]),
     {
       Sid: "PublishOwnAdapters",
       Effect: "Allow",
       Action: ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
-      Resource: `${bucketArn}/${adapters}*`,
+      Resource: `${bucketArn}/${adapters}/*`,
     },
   );
 }
 
-/** `datasets/`, `datasets/mail/` of `datasets/mail/spam.jsonl`: what is listed on the way to it. */
-const folders = (keys: readonly string[]): string[] => [
-  ...new Set(
-    keys.flatMap((key) => {
-      const parts = key.split("/").slice(0, -1);
-      return parts.map((_, index) => `${parts.slice(0, index + 1).join("/")}/`);
-    }),
-  ),
-];
+/** `datasets`, `datasets/mail` of `datasets/mail/spam.jsonl`. */
+function foldersOf(key: string): string[] {
+  const parts = key.split("/");
+  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("/"));
+}

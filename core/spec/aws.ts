@@ -121,7 +121,7 @@ const gpu = z
 
 const storage = z
   .strictObject({
-    bucket: orNull(bucketName).describe("of datasets, registry and published adapters; null: a new one"),
+    bucket: orNull(bucketName).describe("of datasets and published adapters; null: a new one"),
   })
   .prefault({});
 

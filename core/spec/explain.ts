@@ -13,7 +13,8 @@ type Issue = z.core.$ZodIssue;
 /** What may stand where several forms are allowed. */
 const FORMS: Record<string, string> = {
   base: "a catalog id, {hub: owner/name, revision: <commit hash>} or {folder: path}",
-  "data.source": "{file: path}, {package: name, file: path}, or a list of these",
+  "data.source":
+    "{file: path}, {package: name, file: path}, {s3: url, sha256: digest, copy: path}, or a list of these",
 };
 
 /** One zod issue of `schema` → one or more problems. `value` is the whole document. */

@@ -76,8 +76,9 @@ const source = z.union([
     s3: z
       .string()
       .regex(
-        /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\/datasets\/[\w!.*'()/-]*[\w!.*'()-]$/,
-        "must be s3://<bucket>/datasets/<key>",
+        // No `*`, which a policy would read as "all"; no empty, `.` or `..` segment, which a mounted bucket cannot show.
+        /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\/datasets(\/(?!\.{1,2}(\/|$))[\w!.'()-]+)+$/,
+        "must be s3://<bucket>/datasets/<key>, of letters, digits and !.'()-_",
       )
       .describe("an object in the bucket of a stack on AWS"),
     sha256: z

@@ -86,6 +86,9 @@ def _copy(there: Path, path: Path, expected: str) -> int:
     except FileNotFoundError as error:
         message = f"{there}: no such object; upload it, or correct data.source"
         raise StageError(ExitCode.USAGE, message) from error
+    except PermissionError as error:
+        message = f"{there} cannot be read: may the role of this fine-tune read the object?"
+        raise StageError(ExitCode.USAGE, message) from error
 
 
 def _cannot_be_had(path: Path, expected: str, found: str | None, parts: Path | None) -> StageError:

@@ -149,10 +149,10 @@ describe("pools are not made for", () => {
     });
   });
 
-  it("the trainer's own server, which runs on the system nodes", () => {
+  it("a server on the CPU, which runs on the system nodes", () => {
     const cpu = {
       key: "a",
-      engine: "trainer" as const,
+      engine: "cpu" as const,
       gpu: null,
       fineTunes: ["a"],
       hostBytes: 4e9,

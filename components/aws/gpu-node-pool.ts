@@ -6,7 +6,8 @@ import {
   EKS_TAINT,
   gpuLabels,
   nodeGroupName,
-  ROOT_VOLUME,
+  nodeVolumes,
+  poolTags,
   zonesOf,
 } from "../../core/aws/gpu-nodes.ts";
 import { METADATA_OPTIONS, taggedParts } from "../../core/aws/launch-template.ts";
@@ -41,20 +42,12 @@ export class GpuNodePool extends pulumi.ComponentResource {
   }
 
   get #tags(): Record<string, string> {
-    const { plan, pool } = this.#args;
-    // Shared by several: the bill of one fine-tune says so rather than name one of them.
-    const [only, ...others] = pool.fineTunes;
-    return {
-      ...plan.tags,
-      Name: nodeGroupName(plan, pool),
-      finetune: others.length === 0 && only !== undefined ? only : "shared",
-    };
+    return poolTags(this.#args.plan, this.#args.pool);
   }
 
   #declareTemplate(): aws.ec2.LaunchTemplate {
     const { plan, pool } = this.#args;
     const { gpu } = plan;
-    const root = { ...ROOT_VOLUME, volumeSize: gpu.rootGib, encrypted: "true", deleteOnTermination: "true" };
     const isBlock = pool.purchase === "capacity-block";
     return new aws.ec2.LaunchTemplate(
       pool.name,
@@ -62,7 +55,16 @@ export class GpuNodePool extends pulumi.ComponentResource {
         namePrefix: `${nodeGroupName(plan, pool)}-`,
         userData: userData(gpu.ami),
         metadataOptions: METADATA_OPTIONS,
-        blockDeviceMappings: [{ deviceName: NODE_IMAGES[gpu.ami].dataDevice, ebs: root }],
+        blockDeviceMappings: nodeVolumes(plan).map(({ deviceName, gib, ...speed }) => ({
+          deviceName,
+          ebs: {
+            volumeType: "gp3",
+            volumeSize: gib,
+            ...speed,
+            encrypted: "true",
+            deleteOnTermination: "true",
+          },
+        })),
         tagSpecifications: taggedParts(this.#tags),
         ...(isBlock && gpu.capacityReservation !== null
           ? {
@@ -114,11 +116,11 @@ export class GpuNodePool extends pulumi.ComponentResource {
     );
   }
 
+  /** Which zones the subnets of a network that is there are in, only AWS knows. */
   #subnets(): pulumi.Output<string>[] {
     const { plan, pool, network } = this.#args;
-    const zones = pool.purchase === "capacity-block" ? [plan.gpu.capacityZone ?? ""] : zonesOf(plan, pool);
-    const known = zones.flatMap((zone) => network.subnetOfZone[zone] ?? []);
-    return known.length > 0 ? known : network.privateSubnetIds;
+    if (plan.network.vpc !== null) return network.privateSubnetIds;
+    return zonesOf(plan, pool).flatMap((zone) => network.subnetOfZone[zone] ?? []);
   }
 
   #declareTags({ resources }: aws.eks.NodeGroup): pulumi.Resource[] {

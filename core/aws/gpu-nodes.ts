@@ -1,6 +1,7 @@
 import { dnsName } from "../plan/dns-name.ts";
 import { clusterName, type AwsPlan } from "../plan/aws-plan.ts";
 import { GPU_TAINT, POOL_LABEL, type GpuPool } from "../plan/gpu-pools.ts";
+import { NODE_IMAGES } from "./node-images.ts";
 
 /** Name of a pool's node group and launch template: 63 characters at most. */
 export const nodeGroupName = ({ name }: AwsPlan, pool: GpuPool): string => dnsName(name, pool.name);
@@ -36,11 +37,46 @@ export function autoscalerTags(plan: AwsPlan, pool: GpuPool): Record<string, str
   };
 }
 
-/** Zone ids of the stack's network where the pool's first type is; all of them where that is unknown. */
-export function zonesOf({ network }: AwsPlan, { instances: [planned] }: GpuPool): string[] {
+/**
+ * Zone ids of the stack's network where the pool's nodes can be: where its reservation is, or its planned type; all of
+ * them where that is unknown.
+ */
+export function zonesOf({ network, gpu }: AwsPlan, { purchase, instances: [planned] }: GpuPool): string[] {
+  if (purchase === "capacity-block" && gpu.capacityZone !== null) return [gpu.capacityZone];
   const having = network.zones.filter((zone) => planned?.zones.includes(zone) ?? false);
   return having.length > 0 ? having : network.zones;
 }
 
-/** gp3: nodeadm's parallel unpacking wants 600 MiB/s; 4 MiB/s need an operation a second at least. */
-export const ROOT_VOLUME = { volumeType: "gp3", throughput: 600, iops: 6000 } as const;
+/** Of a pool's nodes, disks and interfaces. What several share says so: the bill would else name one of them. */
+export function poolTags(
+  plan: AwsPlan,
+  { name, fineTunes: [only, ...others] }: GpuPool,
+): Record<string, string> {
+  const alone = plan.fineTunes.find((each) => each.name === only && others.length === 0);
+  return {
+    ...plan.tags,
+    Name: dnsName(plan.name, name),
+    ...(alone === undefined ? { finetune: "shared" } : { finetune: alone.name, owner: alone.owner }),
+  };
+}
+
+/** An encrypted gp3 volume of a node. */
+export interface NodeVolume {
+  deviceName: string;
+  gib: number;
+  /** MiB/s. */
+  throughput: number;
+  iops: number;
+}
+
+/** nodeadm's parallel unpacking wants 600 MiB/s; 4 MiB/s need an operation a second at least. */
+export const DATA_SPEED = { throughput: 600, iops: 6000 } as const;
+/** What Karpenter gives Bottlerocket's system, at the speed that costs nothing. */
+const SYSTEM_VOLUME = { gib: 4, throughput: 125, iops: 3000 } as const;
+
+/** All volumes of a node: one that were left out would be as the image has it, not encrypted. */
+export function nodeVolumes({ gpu }: AwsPlan): NodeVolume[] {
+  const { systemDevice, dataDevice } = NODE_IMAGES[gpu.ami];
+  const data = { deviceName: dataDevice, gib: gpu.rootGib, ...DATA_SPEED };
+  return systemDevice === null ? [data] : [{ deviceName: systemDevice, ...SYSTEM_VOLUME }, data];
+}

@@ -1,9 +1,9 @@
 import type { Manifest } from "../kubernetes/manifest.ts";
 import { clusterName, type AwsPlan } from "../plan/aws-plan.ts";
 import { GPU_TAINT, type GpuPool } from "../plan/gpu-pools.ts";
-import { gpuLabels, ROOT_VOLUME, zonesOf } from "./gpu-nodes.ts";
+import { DATA_SPEED, gpuLabels, nodeVolumes, poolTags, zonesOf } from "./gpu-nodes.ts";
 import { METADATA_OPTIONS } from "./launch-template.ts";
-import { NODE_IMAGES } from "./node-images.ts";
+import { karpenterAlias } from "./node-images.ts";
 
 /** What only AWS knows of where a pool's nodes come up. */
 export interface NodeFacts {
@@ -69,35 +69,30 @@ function nodePool(plan: AwsPlan, pool: GpuPool, group: string, kind: string): Ma
 }
 
 function ec2NodeClass(plan: AwsPlan, pool: GpuPool, facts: NodeFacts): Manifest & { spec: object } {
-  const { gpu } = plan;
-  const family = gpu.ami === "bottlerocket" ? "bottlerocket" : "al2023";
   return {
     apiVersion: "karpenter.k8s.aws/v1",
     kind: "EC2NodeClass",
     metadata: { name: pool.name, labels: {} },
     spec: {
-      amiSelectorTerms: [{ alias: `${family}@${gpu.releaseVersion ?? "latest"}` }],
+      amiSelectorTerms: [{ alias: karpenterAlias(plan.gpu) }],
       role: facts.nodeRoleName,
       subnetSelectorTerms: facts.subnetIds.map((id) => ({ id })),
       securityGroupSelectorTerms: clusterGroup(plan),
       metadataOptions: METADATA_OPTIONS,
       instanceStorePolicy: "RAID0",
-      blockDeviceMappings: [
-        {
-          deviceName: NODE_IMAGES[gpu.ami].dataDevice,
-          ebs: {
-            volumeType: ROOT_VOLUME.volumeType,
-            volumeSize: `${gpu.rootGib}Gi`,
-            throughput: ROOT_VOLUME.throughput,
-            iops: ROOT_VOLUME.iops,
-            encrypted: true,
-            deleteOnTermination: true,
-          },
+      blockDeviceMappings: nodeVolumes(plan).map(({ deviceName, gib, throughput, iops }) => ({
+        deviceName,
+        ebs: {
+          volumeType: "gp3",
+          volumeSize: `${gib}Gi`,
+          throughput,
+          iops,
+          encrypted: true,
+          deleteOnTermination: true,
         },
-      ],
+      })),
       tags: {
-        ...plan.tags,
-        Name: `${clusterName(plan)}-${pool.name}`,
+        ...poolTags(plan, pool),
         // The EBS driver may attach volumes to machines of its cluster only; managed node groups have EKS's own tag.
         "ebs.csi.aws.com/cluster-name": clusterName(plan),
       },
@@ -119,10 +114,10 @@ function autoModeClass(plan: AwsPlan, pool: GpuPool, facts: NodeFacts): Manifest
       securityGroupSelectorTerms: clusterGroup(plan),
       ephemeralStorage: {
         size: `${plan.gpu.rootGib}Gi`,
-        throughput: ROOT_VOLUME.throughput,
-        iops: ROOT_VOLUME.iops,
+        throughput: DATA_SPEED.throughput,
+        iops: DATA_SPEED.iops,
       },
-      tags: { ...plan.tags, Name: `${clusterName(plan)}-${pool.name}` },
+      tags: poolTags(plan, pool),
     },
   };
 }

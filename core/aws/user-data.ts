@@ -14,10 +14,21 @@ spec:
       strategy: RAID0
 `;
 
-/** Bottlerocket's: the same of its own words; its local disks are bound by the image itself (unverified). */
+/**
+ * Bottlerocket's: the same in its own words. It binds local disks only where it is told to; the folders are those that
+ * Karpenter binds. Both commands are one entry, so that they run in this order.
+ */
 const BOTTLEROCKET = `[settings.kubernetes]
-"registry-qps" = 25
-"registry-burst" = 50
+registry-qps = 25
+registry-burst = 50
+
+[settings.bootstrap-commands.local-storage]
+commands = [
+  ["apiclient", "ephemeral-storage", "init"],
+  ["apiclient", "ephemeral-storage", "bind", "--dirs", "/var/lib/containerd", "/var/lib/kubelet", "/var/log/pods"],
+]
+mode = "always"
+essential = true
 `;
 
 /**

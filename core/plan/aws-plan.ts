@@ -1,3 +1,4 @@
+import { NODE_IMAGES } from "../aws/node-images.ts";
 import type { Instance } from "../catalog/instances.ts";
 import type { AwsSettings } from "../spec/aws.ts";
 import { dnsName } from "./dns-name.ts";
@@ -62,7 +63,8 @@ export function planAws({ stack, namespace, settings, fineTunes, pools, poolOf }
     fineTunes,
     pools,
     poolOf,
-    installsDevicePlugin: gpu.nodes !== "auto-mode" && gpu.ami === "al2023" && pools.length > 0,
+    installsDevicePlugin:
+      gpu.nodes !== "auto-mode" && !NODE_IMAGES[gpu.ami].hasDevicePlugin && pools.length > 0,
   };
 }
 

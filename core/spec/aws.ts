@@ -154,7 +154,7 @@ export type AwsSettings = z.infer<typeof awsSchema>;
 type Checked = Pick<AwsSettings, "region" | "network" | "cluster" | "gpu">;
 
 function rules({ region, network, cluster, gpu }: Checked, context: z.RefinementCtx): void {
-  const issue = (path: string, message: string) =>
+  const issue: Issue = (path, message) =>
     context.addIssue({ code: "custom", path: path.split("."), message });
   if ((network.vpc === null) !== (network.privateSubnets === null))
     issue(
@@ -190,6 +190,14 @@ function rules({ region, network, cluster, gpu }: Checked, context: z.Refinement
       );
   if (isBlock && gpu.nodes !== "node-groups")
     issue("gpu.nodes", `${gpu.nodes} takes no capacity block here → node-groups`);
+  if (
+    isBlock &&
+    network.vpc === null &&
+    gpu.capacityZone !== null &&
+    !network.zones.includes(gpu.capacityZone)
+  )
+    issue("gpu.capacityZone", `${gpu.capacityZone} is none of network.zones, so nothing could start there`);
+  imageRules({ cluster, gpu }, issue);
   gpu.instances?.forEach((type, index) => instanceRules(type, `gpu.instances.${index}`, isBlock, issue));
   gpu.servingInstances?.forEach((type, index) =>
     instanceRules(type, `gpu.servingInstances.${index}`, false, issue),
@@ -198,17 +206,33 @@ function rules({ region, network, cluster, gpu }: Checked, context: z.Refinement
     issue("gpu.instances", "must name the one type that the capacity block holds");
 }
 
-function instanceRules(
-  type: string,
-  path: string,
-  isBlock: boolean,
-  issue: (path: string, message: string) => void,
-): void {
+type Issue = (path: string, message: string) => void;
+
+/** `1.35.6-20260714` of EKS's AL2023 images, `1.47.0-6154605b` of Bottlerocket's, which is no version of Kubernetes. */
+const RELEASES = { al2023: /^\d+\.\d+\.\d+-\d{8}$/, bottlerocket: /^\d+\.\d+\.\d+-[0-9a-f]{8}$/ };
+
+function imageRules({ cluster, gpu }: Pick<Checked, "cluster" | "gpu">, issue: Issue): void {
+  const { nodes, ami, releaseVersion } = gpu;
+  if (nodes === "auto-mode") {
+    if (ami !== "al2023") issue("gpu.ami", "is chosen by EKS Auto Mode itself");
+    if (releaseVersion !== null) issue("gpu.releaseVersion", "is chosen by EKS Auto Mode itself");
+    return;
+  }
+  if (releaseVersion === null) return;
+  if (!RELEASES[ami].test(releaseVersion))
+    issue("gpu.releaseVersion", `${releaseVersion} is no release of ${ami}: ${RELEASE_EXAMPLES[ami]} is one`);
+  else if (ami === "al2023" && !releaseVersion.startsWith(`${cluster.version}.`))
+    issue("gpu.releaseVersion", `${releaseVersion} is not of Kubernetes ${cluster.version}`);
+}
+
+const RELEASE_EXAMPLES = { al2023: "1.35.6-20260714", bottlerocket: "1.47.0-6154605b" } as const;
+
+function instanceRules(type: string, path: string, isBlock: boolean, issue: Issue): void {
   const instance = INSTANCES.find((each) => each.type === type);
   if (instance === undefined) return issue(path, `${type} is not in the catalog of GPU instances`);
   if (!instance.stockAmi) return issue(path, `${type} needs a newer driver than the EKS images have`);
   if (!GPUS[instance.gpu].bf16)
-    return issue(path, `${type} has a ${GPUS[instance.gpu].name} without bf16, which training takes`);
+    return issue(path, `${type} has no bf16 (${GPUS[instance.gpu].name}), which training and serving take`);
   if (instance.arch !== "amd64") return issue(path, `${type} is ARM, the trainer image is for x86-64`);
   if (instance.count > 1) return issue(path, `${type} has ${instance.count} GPUs, a Job takes one`);
   if (isBlock && !instance.capacityBlocks) issue(path, `${type} has no capacity blocks`);

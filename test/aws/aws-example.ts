@@ -1,3 +1,4 @@
+import type { GpuId } from "../../core/catalog/gpus.ts";
 import { INSTANCES } from "../../core/catalog/instances.ts";
 import { planAws, type AwsPlan } from "../../core/plan/aws-plan.ts";
 import { planPools } from "../../core/plan/gpu-pools.ts";
@@ -19,8 +20,11 @@ interface Changes {
   gpu?: object;
 }
 
-/** What AWS is asked for, for one fine-tune on an L4, by the planner; `changes` of `tuneform:aws`. */
-export function awsExample({ network = {}, cluster = {}, gpu = {} }: Changes = {}): AwsPlan {
+/** What AWS is asked for, for one fine-tune on this GPU, by the planner; `changes` of `tuneform:aws`. */
+export function awsExample(
+  { network = {}, cluster = {}, gpu = {} }: Changes = {},
+  trainsOn: GpuId = "l4",
+): AwsPlan {
   const settings = awsSchema.parse({
     network,
     gpu,
@@ -34,7 +38,7 @@ export function awsExample({ network = {}, cluster = {}, gpu = {} }: Changes = {
     name: "triage",
     hostBytes: 4e9,
     cores: 1,
-    flight: { best: { gpu: "l4" as const, purchase: "spot" as const } },
+    flight: { best: { gpu: trainsOn, purchase: "spot" as const } },
   };
   const { pools, ...poolOf } = planPools([trained], [], settings, INSTANCES);
   const fineTunes = [{ name: "triage", owner: "mail", dataKeys: [] }];

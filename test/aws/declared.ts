@@ -14,6 +14,7 @@ export interface Declared {
   /** Key of the component that it is part of. */
   parent: string;
   protect: boolean;
+  ignoreChanges: string[];
 }
 
 /** What the generated stubs of @grpc/grpc-js say of a registration. */
@@ -23,6 +24,7 @@ interface Registration {
   getParent(): string;
   getProtect(): boolean;
   getDependenciesList(): string[];
+  getIgnorechangesList(): string[];
 }
 
 type Register = MockMonitor["registerResource"];
@@ -34,6 +36,9 @@ const ANSWERS: Record<string, (name: string) => object> = {
   "aws:eks/cluster:Cluster": () => ({
     endpoint: "https://0123.gr7.us-east-1.eks.amazonaws.com",
     certificateAuthority: { data: "Q0VSVA==" },
+  }),
+  "aws:eks/nodeGroup:NodeGroup": (name) => ({
+    resources: [{ autoscalingGroups: [{ name: `eks-${name}` }] }],
   }),
   "aws:ec2/launchTemplate:LaunchTemplate": () => ({ latestVersion: 1 }),
 };
@@ -73,6 +78,7 @@ export async function declaredBy<T>(program: () => T): Promise<Program<T>> {
       after: request.getDependenciesList().map(keyOf),
       parent: keyOf(request.getParent()),
       protect: request.getProtect(),
+      ignoreChanges: request.getIgnorechangesList(),
     });
     return register.apply(this, args);
   });

@@ -149,7 +149,7 @@ describe("pools are not made for", () => {
     });
   });
 
-  it("the trainer's own server, which runs on the system nodes", () => {
+  it("a server on the CPU, which runs on the system nodes", () => {
     const cpu = {
       key: "a",
       engine: "cpu" as const,

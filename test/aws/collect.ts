@@ -12,7 +12,7 @@ export interface Collected {
   inputs: Inputs;
   /** URN; null at the top. */
   parent: string | null;
-  /** URNs of all that it waits for: `dependsOn`, and whose outputs its inputs use. */
+  /** URNs of all that it waits for: `dependsOn`, whose outputs its inputs use, and its provider. */
   dependsOn: string[];
   protect: boolean;
   retainOnDelete: boolean;
@@ -33,6 +33,8 @@ export interface Collection {
 interface Request {
   getParent(): string;
   getCustom(): boolean;
+  /** `<urn>::<id>`, or empty. */
+  getProvider(): string;
   getDependenciesList(): string[];
   getProtect(): boolean;
   getRetainondelete(): boolean;
@@ -53,13 +55,14 @@ interface Monitor {
  */
 export async function collect(program: () => unknown, { preview = false } = {}): Promise<Collection> {
   const found: Collection = { resources: [], invokes: [], reads: [] };
-  const given = new Map<string, Inputs>();
+  // The monitor calls newResource before it first waits, so this is of the request at hand.
+  let latest: Inputs = {};
   await pulumi.runtime.setMocks(
     {
       newResource({ type, name, inputs, id, custom }) {
         const read = custom === true && id !== undefined && id !== "";
         if (read) found.reads.push(`${type} ${id}`);
-        given.set(`${type} ${name}`, inputs as Inputs);
+        latest = inputs as Inputs;
         return mockState(type, name, inputs as Inputs);
       },
       call({ token }) {
@@ -73,14 +76,14 @@ export async function collect(program: () => unknown, { preview = false } = {}):
   );
   const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
   const register = monitor.registerResource.bind(monitor);
-  monitor.registerResource = (request, callback) =>
-    register(request, (error, response) => {
-      if (response !== undefined)
-        found.resources.push(
-          collected(request, response.getUrn(), given.get(`${request.getType()} ${request.getName()}`) ?? {}),
-        );
+  monitor.registerResource = (request, callback) => {
+    const done = register(request, (error, response) => {
+      if (response !== undefined) found.resources.push(collected(request, response.getUrn(), inputs));
       callback(error, response);
     });
+    const inputs = latest;
+    return done;
+  };
   await program();
   // What nothing waits for is still on its way.
   await pulumi.runtime.disconnect();
@@ -93,7 +96,10 @@ const collected = (request: Request, urn: string, inputs: Inputs): Collected => 
   name: request.getName(),
   inputs,
   parent: request.getParent() || null,
-  dependsOn: request.getDependenciesList(),
+  dependsOn: [
+    ...request.getDependenciesList(),
+    ...(request.getProvider() === "" ? [] : [request.getProvider().split("::").slice(0, -1).join("::")]),
+  ],
   protect: request.getProtect(),
   retainOnDelete: request.getRetainondelete(),
   ignoreChanges: request.getIgnorechangesList(),

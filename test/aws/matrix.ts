@@ -86,7 +86,10 @@ export const COMBINATIONS: Combination[] = [
   }),
   one(
     "a cluster with an autoscaler and a kubeconfig of its own",
-    { ...CLUSTERS["a cluster that is there"], cluster: { existing: "shared", autoscalerImage: null } as object },
+    {
+      ...CLUSTERS["a cluster that is there"],
+      cluster: { existing: "shared", autoscalerImage: null } as object,
+    },
     { kubeconfig: "shared.kubeconfig", tokenSecret: "hub-token", priorityClass: "training" },
   ),
   { ...one("nothing that needs a GPU to serve", {}), models: ["route-stablelm"] },

@@ -81,9 +81,8 @@ function expectStartFromZero(set: StackSet, pool: GpuPool, group: Collected): vo
     expect(dependsOn).toContain(group.urn);
   }
   const template = "k8s.io/cluster-autoscaler/node-template";
-  const found = Object.fromEntries(
-    tags.map(({ inputs }) => [at(inputs, "tag", "key"), at(inputs, "tag", "value")]),
-  );
+  const entries = tags.map(({ inputs }) => inputs["tag"] as { key: string; value: string });
+  const found = Object.fromEntries(entries.map(({ key, value }) => [key, value]));
   expect(found).toMatchObject({
     "k8s.io/cluster-autoscaler/enabled": "true",
     [`${template}/label/tuneform.dev/pool`]: pool.name,

@@ -88,7 +88,7 @@ export const COMBINATIONS: Combination[] = [
     "a cluster with an autoscaler and a kubeconfig of its own",
     {
       ...CLUSTERS["a cluster that is there"],
-      cluster: { existing: "shared", autoscalerImage: null } as object,
+      cluster: { existing: "shared", autoscalerImage: null },
     },
     { kubeconfig: "shared.kubeconfig", tokenSecret: "hub-token", priorityClass: "training" },
   ),

@@ -28,7 +28,7 @@ const STATES: Record<string, (name: string, inputs: Inputs) => { id?: string; mo
   }),
   "aws:ec2/launchTemplate:LaunchTemplate": () => ({ id: "lt-0123456789abcdef0", more: { latestVersion: 1 } }),
   "aws:iam/role:Role": (name, inputs) => {
-    const made = `${String(inputs["namePrefix"] ?? name)}-0001`;
+    const made = `${(inputs["namePrefix"] as string | undefined) ?? name}-0001`;
     return { id: made, more: { name: made, arn: `arn:aws:iam::${ACCOUNT}:role/${made}` } };
   },
   "aws:s3/bucket:Bucket": (_name, inputs) => {

@@ -116,10 +116,10 @@ export function volumeFaults(set: StackSet): string[] {
   const classes = ofType(set, "StorageClass").map(({ inputs }) => at(inputs, "metadata", "name"));
   const mounted = podsOf(set).flatMap(({ owner, spec }) =>
     list(spec.volumes).flatMap((volume) => {
-      const claim = at(volume, "persistentVolumeClaim", "claimName");
+      const claim = at(volume, "persistentVolumeClaim", "claimName") as string | undefined;
       const isThere =
         claim === undefined || known.includes(claim) || claim === set.plan.kubernetes?.workspaceClaim;
-      return isThere ? [] : [`${label(owner)} mounts ${String(claim)}, which nothing declares`];
+      return isThere ? [] : [`${label(owner)} mounts ${claim}, which nothing declares`];
     }),
   );
   const named = claims.flatMap((owner) => {

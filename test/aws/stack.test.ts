@@ -19,33 +19,37 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 /** Orders that some combination has shown. */
 const shown = new Set<string>();
 
-describe.each(COMBINATIONS)("a stack with $title", (combination) => {
-  let set: StackSet;
+describe.each(COMBINATIONS.map((each) => [each.title, each] as const))(
+  "a stack with %s",
+  (_title, combination) => {
+    let set: StackSet;
 
-  beforeAll(async () => {
-    const plan = await planOf(combination);
-    set = { plan, ...(await collect(() => declare(plan))) };
-  });
+    beforeAll(async () => {
+      const plan = await planOf(combination);
+      set = { plan, ...(await collect(() => declare(plan))) };
+    });
 
-  it("makes what its plan says, and as many", () => expect(countsOf(set)).toEqual(expectedCounts(set.plan)));
+    it("makes what its plan says, and as many", () =>
+      expect(countsOf(set)).toEqual(expectedCounts(set.plan)));
 
-  it("has GPU nodes that start from zero, tainted, labelled and bought as planned", () => expectPools(set));
+    it("has GPU nodes that start from zero, tainted, labelled and bought as planned", () => expectPools(set));
 
-  if (!("existing" in (combination.changes["cluster"] ?? {})))
-    it("has a closed cluster with network policies, in standard support", () => expectCluster(set));
+    if (!("existing" in (combination.changes["cluster"] ?? {})))
+      it("has a closed cluster with network policies, in standard support", () => expectCluster(set));
 
-  it("makes each thing after what it needs", () => {
-    expect(orderFaults(set)).toEqual([]);
-    ordersIn(set).forEach((title) => shown.add(title));
-  });
+    it("makes each thing after what it needs", () => {
+      expect(orderFaults(set)).toEqual([]);
+      ordersIn(set).forEach((title) => shown.add(title));
+    });
 
-  it("hangs everything below one component", () => {
-    const tops = set.resources.filter(({ parent }) => parent === null);
-    expect(tops.map(({ type }) => type).sort()).toEqual(["pulumi:providers:aws", "tuneform:aws:AwsStack"]);
-  });
+    it("hangs everything below one component", () => {
+      const tops = set.resources.filter(({ parent }) => parent === null);
+      expect(tops.map(({ type }) => type).sort()).toEqual(["pulumi:providers:aws", "tuneform:aws:AwsStack"]);
+    });
 
-  it.each(Object.entries(INVARIANTS))("holds: %s", (_what, faults) => expect(faults(set)).toEqual([]));
-});
+    it.each(Object.entries(INVARIANTS))("holds: %s", (_what, faults) => expect(faults(set)).toEqual([]));
+  },
+);
 
 it("shows every order in one combination or another", () => {
   expect(ORDERS.filter((title) => !shown.has(title))).toEqual([]);

@@ -3,9 +3,11 @@ import { gpuLabels, nodeGroupName, nodeVolumes, poolTags } from "../../core/aws/
 import { karpenterAlias, NODE_IMAGES } from "../../core/aws/node-images.ts";
 import { userData } from "../../core/aws/user-data.ts";
 import { planAws } from "../../core/plan/aws-plan.ts";
-import { planPools } from "../../core/plan/gpu-pools.ts";
+import { nodesOfPool, planPools } from "../../core/plan/gpu-pools.ts";
 import { INSTANCES } from "../../core/catalog/instances.ts";
 import { AMI_FAMILIES } from "../../core/spec/aws.ts";
+import { readDevicePlugin } from "../../loading/device-plugin.ts";
+import { root } from "./kubernetes-example.ts";
 import { settingsWith, tuneOn } from "./pooled-stack.ts";
 
 /** A stack of these fine-tunes, all on an L4. */
@@ -95,6 +97,26 @@ describe("NVIDIA's device plugin", () => {
 
   it("is not installed where nothing needs a GPU", () =>
     expect(installs("node-groups", "al2023", [])).toBe(false));
+});
+
+describe("NVIDIA's device plugin as the stack brings it", () => {
+  const { containers, volumes, nodeSelector, tolerations } = readDevicePlugin(root).spec.template.spec;
+  const [pool] = planOf(["a"]).pools;
+
+  // Time-slicing and MPS isolate no memory: a server beside a training would end it. There is no setting for them; the
+  // plugin takes them from a file that CONFIG_FILE or --config-file names, which nothing sets.
+  it("shares no GPU: it is given no configuration at all", () => {
+    for (const { args = [], command = [], env = [] } of containers) {
+      expect([...command, ...args]).toEqual([]);
+      expect(env.map(({ name }) => name)).toEqual(["FAIL_ON_INIT_ERROR"]);
+    }
+    expect(volumes?.filter((volume) => "configMap" in volume)).toEqual([]);
+  });
+
+  it("runs on nodes of pools, and on no other", () => {
+    expect(gpuLabels(pool!)).toMatchObject(nodeSelector ?? { none: "selects every node" });
+    expect(tolerations).toEqual(nodesOfPool(pool!.name).tolerations);
+  });
 });
 
 describe("a pool's nodes", () => {

@@ -1,6 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { addonsOf, type Addon } from "../../core/aws/addons.ts";
+import { autoModeTagPolicy } from "../../core/aws/auto-mode.ts";
 import { clusterKeyPolicy } from "../../core/aws/key-policy.ts";
 import { kubeconfigOf } from "../../core/aws/kubeconfig.ts";
 import { managedPolicy, serviceTrust } from "../../core/aws/policies.ts";
@@ -89,6 +90,15 @@ export class EksCluster extends pulumi.ComponentResource {
       ["AmazonEKSClusterPolicy", ...(isAuto ? auto.map((part) => `AmazonEKS${part}Policy`) : [])],
       isAuto ? ["sts:AssumeRole", "sts:TagSession"] : undefined,
     );
+    const tagging = isAuto
+      ? [
+          new aws.iam.RolePolicy(
+            "cluster-tags",
+            { role: role.name, policy: JSON.stringify(autoModeTagPolicy(this.#plan)) },
+            parent,
+          ),
+        ]
+      : [];
     const { key, logs } = this.#declareLogs(role);
     return new aws.eks.Cluster(
       "cluster",
@@ -113,7 +123,7 @@ export class EksCluster extends pulumi.ComponentResource {
         tags,
       },
       // Attachments outlive the cluster: it removes its network interfaces with them.
-      { ...parent, dependsOn: [...attachments, logs, ...network.ready] },
+      { ...parent, dependsOn: [...attachments, ...tagging, logs, ...network.ready] },
     );
   }
 

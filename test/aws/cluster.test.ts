@@ -162,7 +162,7 @@ describe.each(NODE_MAKERS)("a new cluster whose GPU nodes are of %s", (nodes) =>
 
   it("tags everything that takes tags", () => {
     const untagged = ["EksCluster", "Network", "SystemNodes", "PodRole", "Route", "RouteTableAssociation"];
-    const neither = [...untagged, "RolePolicyAttachment", "AccessPolicyAssociation"];
+    const neither = [...untagged, "RolePolicy", "RolePolicyAttachment", "AccessPolicyAssociation"];
     for (const { key, inputs } of program.resources)
       if (!neither.includes(key.split("/")[0]!))
         expect([key, inputs["tags"]]).toEqual([key, expect.objectContaining({ project: "tuneform" })]);

@@ -33,6 +33,12 @@ async function destroy({ stack, artefacts }: { stack: string; artefacts?: true }
   // What holds data is protected in the stack's state: its volume, and so its namespace.
   if (artefacts) await runPulumi(engine, ["state", "unprotect", "--all", "--yes"]);
   await watched(display, (options) => engine.destroy({ ...options, excludeProtected: !artefacts }));
+  if (config.target === "aws") {
+    display.line(
+      "the bucket and the file system with datasets, runs and adapters stay; docs/aws.md deletes them",
+    );
+    return;
+  }
   display.line(
     `namespace ${config.kubernetes?.namespace ?? dnsName("tuneform", stack)}: ` +
       (artefacts ? "deleted, with its volume" : "its volume with datasets, runs and adapters stays"),

@@ -59,13 +59,17 @@ export class ClusterStack extends pulumi.ComponentResource {
     this.registerOutputs({ models: this.models });
   }
 
-  /** Namespace, its rules and the volume: what holds data is protected, `destroy` leaves it. */
+  /**
+   * Namespace, its rules and the volume: what holds data is protected, `destroy` leaves it. On AWS the data lies in
+   * the file system and the bucket, which stay by themselves; protected objects would keep the whole cluster.
+   */
   #declareGround(devicePlugin: KubernetesObject[]): pulumi.CustomResource[] {
     const [namespace, ...rules] = namespaceManifests(this.#plan);
     if (namespace === undefined) throw new Error("no namespace: a defect of the builders");
-    const held = declareObject(namespace, { parent: this, protect: true });
+    const kept = { parent: this, protect: this.#plan.aws === null };
+    const held = declareObject(namespace, kept);
     const volumes = volumeManifests(this.#plan).map((volume) =>
-      declareObject(volume, { parent: this, protect: true, dependsOn: [held] }),
+      declareObject(volume, { ...kept, dependsOn: [held] }),
     );
     return [held, ...volumes, ...this.#declareAll([...rules, ...devicePlugin], [held])];
   }

@@ -27,6 +27,9 @@ export const storageClasses = (plan: AwsPlan, fileSystemId: string): StorageClas
       uid: String(USER),
       gid: String(USER),
       basePath: "/tuneform",
+      // Named by the claim, so that a stack that is made again finds its runs (unverified against the driver).
+      subPathPattern: "${.PVC.namespace}/${.PVC.name}",
+      ensureUniqueDirectory: "false",
     },
     reclaimPolicy: "Retain", // adapters and the registry are in it
     volumeBindingMode: "Immediate",

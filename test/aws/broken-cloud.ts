@@ -130,14 +130,12 @@ export const BROKEN_CLOUD: Broken[] = [
   ],
   ["no cloud is asked", "a call", (set) => set.invokes.push("aws:index/getRegion"), /getRegion/],
   ["no cloud is asked", "a reading", (set) => set.reads.push("aws:ec2/vpc:Vpc vpc-0"), /vpc-0/],
-  ...["Bucket", "BucketVersioning", "FileSystem", "Key", "Namespace", "PersistentVolumeClaim"].map(
-    (type): Broken => [
-      "what holds data is kept",
-      `a ${type} that can be destroyed`,
-      inputsOf(type, (_inputs, resource) => (resource.protect = false)),
-      new RegExp(`^${type} \\S+ is not protected`),
-    ],
-  ),
+  ...["Bucket", "BucketVersioning", "FileSystem", "Key"].map((type): Broken => [
+    "what holds data is kept",
+    `a ${type} that can be destroyed`,
+    inputsOf(type, (_inputs, resource) => (resource.protect = false)),
+    new RegExp(`^${type} \\S+ is not protected`),
+  ]),
   ...["Bucket", "FileSystem"].map((type): Broken => [
     "what holds data is kept",
     `a ${type} that goes with the stack`,

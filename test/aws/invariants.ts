@@ -110,7 +110,6 @@ const KEPT: { type: RegExp; stays: boolean }[] = [
   { type: /^aws:s3\//, stays: true },
   { type: /^aws:efs\/fileSystem:/, stays: true },
   { type: /^aws:kms\/key:/, stays: false },
-  { type: /^kubernetes:core\/v1:(Namespace|PersistentVolumeClaim)$/, stays: false },
 ];
 
 function keptFaults({ resources }: StackSet): string[] {

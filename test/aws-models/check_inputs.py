@@ -15,8 +15,8 @@ from api_calls import RESOURCES, Call
 from botocore.model import ServiceModel, Shape
 from botocore.session import Session
 
-# Java's classes of characters, as far as the models use them; Python's re has none of them.
-CLASSES = {
+# What the models' patterns say in Java's words, and Python's re in others.
+JAVA = {
     r"\p{L}": "A-Za-z\u00c0-\u1fff\u2c00-\ud7ff",
     r"\p{M}": "\u0300-\u036f",
     r"\p{Z}": r"\s",
@@ -26,6 +26,10 @@ CLASSES = {
     r"\p{Graph}": "!-~",
     r"\p{Print}": " -~",
     r"\p{ASCII}": "\x00-\x7f",
+    # Java has characters beyond the first 65,536 as pairs.
+    # A switch in the middle.
+    "|(?i).*<script>.*</script>.*)": "|(?i:.*<script>.*</script>.*))",
+    r"\uD800\uDC00-\uDBFF\uDFFF": "\U00010000-\U0010ffff",
 }
 
 
@@ -151,7 +155,7 @@ def check_pattern(value: str, shape: Shape, path: str) -> Iterator[str]:
     pattern = shape.metadata.get("pattern")
     if pattern is None:
         return
-    for java, python in CLASSES.items():
+    for java, python in JAVA.items():
         pattern = pattern.replace(java, python)
     try:
         matches = re.fullmatch(pattern, value) is not None

@@ -23,6 +23,9 @@ function answerOf(type: string, name: string, inputs: Record<string, unknown>): 
       certificateAuthority: { data: "Y2VydGlmaWNhdGU=" },
     },
     "aws:eks/nodeGroup:NodeGroup": { resources: [{ autoscalingGroups: [{ name: `eks-${short}` }] }] },
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": {
+      arn: `arn:aws:iam::${ACCOUNT}:oidc-provider/token.actions.githubusercontent.com`,
+    },
     "aws:ec2/launchTemplate:LaunchTemplate": { latestVersion: 1 },
   };
   return {

@@ -9,15 +9,18 @@ export interface Declared {
 
 const ACCOUNT = "111122223333";
 
+const textsOf = (value: unknown): string[] => (typeof value === "string" ? [value] : []);
+
 /** What AWS would answer of a resource, as far as other resources take it as an input. */
 function answerOf(type: string, name: string, inputs: Record<string, unknown>): Record<string, unknown> {
   const [, service = ""] = type.split(/[:/]/);
   const kind = (type.split(":").at(-1) ?? "").toLowerCase();
   const short = name.replace(/[^\w-]/g, "-");
-  const prefix = ["namePrefix", "nodeGroupNamePrefix", "bucketPrefix"].flatMap((key) => inputs[key] ?? []);
-  const called = inputs["name"] ?? inputs["bucket"] ?? `${String(prefix[0] ?? `${short}-`)}0a1b2c3`;
+  const begun = ["namePrefix", "nodeGroupNamePrefix", "bucketPrefix"].flatMap((key) => textsOf(inputs[key]));
+  const [given] = [...textsOf(inputs["name"]), ...textsOf(inputs["bucket"])];
+  const called = given ?? `${begun[0] ?? `${short}-`}0a1b2c3`;
   const answers: Record<string, Record<string, unknown>> = {
-    "aws:s3/bucket:Bucket": { arn: `arn:aws:s3:::${String(called)}`, bucket: called },
+    "aws:s3/bucket:Bucket": { arn: `arn:aws:s3:::${called}`, bucket: called },
     "aws:eks/cluster:Cluster": {
       endpoint: "https://0123456789ABCDEF.gr7.us-east-1.eks.amazonaws.com",
       certificateAuthority: { data: "Y2VydGlmaWNhdGU=" },

@@ -1,78 +1,15 @@
 """Which AWS calls make which Pulumi resource, and how names differ between the two.
 
-A row is the call that makes a resource, then calls that take some of its inputs. Inputs without a rename go by their
-own name, in whatever capitals. A target is a path: `a.b` an object in an object, `a[].b` one in a list of one.
+A row is the call that makes a resource, then calls that take some of its inputs. Inputs without a rename go
+by their own name, in whatever capitals. A target is a path: `a.b` an object in an object, `a[].b` one in a
+list of one.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-AUTO = "0a1b2c3"  # what Pulumi adds to a name that it makes itself
+from api_call import Call
+
 SOME_ID = "id-0123456789abcdef0"
-
-
-@dataclass(frozen=True)
-class Call:
-    """A call of the API, filled from a resource's inputs."""
-
-    service: str
-    operation: str
-    # Inputs that a call which is not the resource's first one takes.
-    fields: tuple[str, ...] = ()
-    rename: dict[str, str] = field(default_factory=dict)
-    # Inputs that only the provider reads, with the reason.
-    dropped: dict[str, str] = field(default_factory=dict)
-    # Where inputs without a rename lie.
-    under: str = ""
-    # Target of a map of tags, and its form.
-    tags: tuple[str, Callable[[dict[str, str]], Any]] | None = None
-    # Target of the name, the input that has it, the input that begins it; without both it is made.
-    name: tuple[str, str, str] | None = None
-    # Of parts whose form differs, not only their names.
-    form: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
-    # What the provider or an earlier call fills in.
-    given: dict[str, Any] = field(default_factory=dict)
-    # Allowed values by member, where only the API's text has them.
-    values: dict[str, list[Any]] = field(default_factory=dict)
-
-    def request(self, inputs: dict[str, Any], resource: str) -> dict[str, Any]:
-        """What the call sends."""
-        request: dict[str, Any] = {}
-        for path, value in self.given.items():
-            place(request, path, value)
-        rest = dict(inputs)
-        if self.name is not None:
-            target, whole, begin = self.name
-            begun = rest.pop(begin, None)
-            default = f"{resource}-{AUTO}" if begun is None else f"{begun}{AUTO}"
-            place(request, target, rest.pop(whole, default))
-        if self.tags is not None and "tags" in rest:
-            target, form = self.tags
-            place(request, target, form(rest.pop("tags")))
-        for key, value in rest.items():
-            if key in self.dropped:
-                continue
-            made = self.form[key](value) if key in self.form else value
-            place(request, self.rename.get(key, f"{self.under}{key}"), made)
-        return request
-
-
-def place(target: dict[str, Any], path: str, value: Any) -> None:
-    """Set the value at a path of an object."""
-    *parents, last = path.split(".")
-    for part in parents:
-        target = inside(target, part)
-    if last.endswith("[]"):
-        target[last[:-2]] = [value]
-    else:
-        target[last] = value
-
-
-def inside(target: dict[str, Any], part: str) -> dict[str, Any]:
-    if part.endswith("[]"):
-        return target.setdefault(part[:-2], [{}])[0]
-    return target.setdefault(part, {})
 
 
 def pairs(tags: dict[str, str], key: str = "Key", value: str = "Value") -> list[dict[str, str]]:
@@ -114,15 +51,26 @@ def notifications(given: Any) -> Any:
     ]
 
 
-RETENTION = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
-ENTRY_TYPES = "STANDARD FARGATE_LINUX EC2_LINUX EC2_WINDOWS EC2 HYBRID_LINUX HYPERPOD_LINUX".split()
+MONTHS = [30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
+RETENTION = [1, 3, 5, 7, 14, *MONTHS]
+ENTRY_TYPES = [
+    "STANDARD",
+    "FARGATE_LINUX",
+    "EC2_LINUX",
+    "EC2_WINDOWS",
+    "EC2",
+    "HYBRID_LINUX",
+    "HYPERPOD_LINUX",
+]
 
 RESOURCES: dict[str, list[Call]] = {
     "aws:ec2/vpc:Vpc": [
         ec2("CreateVpc", "vpc"),
         # The API takes one attribute a call; the provider makes two.
         *(
-            ec2("ModifyVpcAttribute", fields=(name,), rename={name: f"{name}.Value"}, given={"VpcId": SOME_ID})
+            ec2(
+                "ModifyVpcAttribute", fields=(name,), rename={name: f"{name}.Value"}, given={"VpcId": SOME_ID}
+            )
             for name in ("enableDnsHostnames", "enableDnsSupport")
         ),
     ],
@@ -218,7 +166,9 @@ RESOURCES: dict[str, list[Call]] = {
             rename={"role": "RoleName", "policy": "PolicyDocument"},
         )
     ],
-    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": [iam("AttachRolePolicy", rename={"role": "RoleName"})],
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": [
+        iam("AttachRolePolicy", rename={"role": "RoleName"})
+    ],
     "aws:iam/policy:Policy": [
         iam("CreatePolicy", name=("PolicyName", "name", "namePrefix"), rename={"policy": "PolicyDocument"})
     ],
@@ -274,7 +224,10 @@ RESOURCES: dict[str, list[Call]] = {
     "aws:efs/fileSystem:FileSystem": [
         Call("efs", "CreateFileSystem", tags=("Tags", pairs), given={"CreationToken": "token"}),
         Call(
-            "efs", "PutLifecycleConfiguration", fields=("lifecyclePolicies",), given={"FileSystemId": "fs-0123456789"}
+            "efs",
+            "PutLifecycleConfiguration",
+            fields=("lifecyclePolicies",),
+            given={"FileSystemId": "fs-0123456789"},
         ),
     ],
     "aws:efs/backupPolicy:BackupPolicy": [Call("efs", "PutBackupPolicy")],

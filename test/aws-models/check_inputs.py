@@ -1,7 +1,7 @@
 """Validates inputs of Pulumi's AWS resources against botocore's models of the calls that make them.
 
 Standard input: a JSON list of {type, name, inputs}; standard output: a JSON list of findings, each a text.
-botocore's own validator looks at neither enums nor patterns, and wants the API's spelling: hence a walk of our own.
+botocore's own validator looks at neither enums nor patterns, and wants the API's spelling: hence this walk.
 """
 
 import json
@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from api_calls import RESOURCES, Call
 from botocore.model import ServiceModel, Shape
 from botocore.session import Session
+
+from api_call import Call
+from api_calls import RESOURCES
 
 # What the models' patterns say in Java's words, and Python's re in others.
 JAVA = {
@@ -35,7 +37,9 @@ JAVA = {
 
 @cache
 def service_model(service: str) -> ServiceModel:
-    return ServiceModel(Session().get_component("data_loader").load_service_model(service, "service-2"), service)
+    return ServiceModel(
+        Session().get_component("data_loader").load_service_model(service, "service-2"), service
+    )
 
 
 def check(resource: dict[str, Any]) -> Iterator[str]:
@@ -50,7 +54,9 @@ def check(resource: dict[str, Any]) -> Iterator[str]:
         # The first call makes the resource; each further one takes only the inputs that it names.
         others = {field for other in calls[index + 1 :] for field in other.fields}
         taken = {
-            key: value for key, value in inputs.items() if (key in call.fields if index else key not in others)
+            key: value
+            for key, value in inputs.items()
+            if (key in call.fields if index else key not in others)
         }
         if index and not taken:
             continue
@@ -114,7 +120,7 @@ def check_scalar(value: Any, shape: Shape, call: Call, path: str) -> Iterator[st
         yield from check_pattern(value, shape, path)
     elif kind == "boolean":
         # The provider takes some as text, and sends what they say.
-        if value not in (True, False, "true", "false") or isinstance(value, int | float) is not isinstance(value, bool):
+        if not isinstance(value, bool) and value not in ("true", "false"):
             yield f"{path}: neither true nor false: {value!r}"
     elif kind in ("integer", "long", "float", "double"):
         number = number_of(value, whole=kind in ("integer", "long"))

@@ -1,6 +1,7 @@
 """Lints IAM policy documents with parliament, which has AWS's list of actions, resources and condition keys.
 
-Standard input: a JSON list of {where, document}; standard output: a JSON list of {where, issue, severity, detail}.
+Standard input: a JSON list of {where, document}; standard output: a JSON list of {where, issue, severity,
+detail}.
 """
 
 import json
@@ -19,7 +20,7 @@ def lint(where: str, document: str) -> Iterator[dict[str, str]]:
     statements: list[Statement] = policy["Statement"]
     for statement in statements:
         if "Principal" in statement:
-            # A trust policy is about its own role and names no resource, which parliament asks of every statement.
+            # A trust policy is about its own role and names no resource; parliament asks every statement.
             statement.setdefault("Resource", "*")
     for finding in analyze_policy_string(json.dumps(policy)).findings:
         if finding.issue != MISMATCH:
@@ -32,7 +33,7 @@ def lint(where: str, document: str) -> Iterator[dict[str, str]]:
 def lint_resources(where: str, statement: Statement) -> Iterator[dict[str, str]]:
     """Actions that are not about their statement's resources.
 
-    Of those that are written out: a wildcard also covers actions on other kinds, grants none of them, and is no mistake.
+    Of those that are written out: a wildcard also covers actions on other kinds, of which it grants none.
     """
     written = texts(statement.get("Action"))
     alone = json.dumps({"Version": "2012-10-17", "Statement": [statement]})

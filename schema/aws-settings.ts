@@ -4,8 +4,8 @@ import { awsSchema } from "../core/spec/aws.ts";
 /** A part of a JSON Schema, of what the table reads. */
 interface Field {
   description?: string;
-  default?: unknown;
-  enum?: string[];
+  default?: string | number | string[] | object | null;
+  enum?: (string | number)[];
   type?: string;
   properties?: Record<string, Field>;
   anyOf?: Field[];
@@ -55,5 +55,6 @@ function table(): string {
 const defaultOf = ({ default: value }: Field): string => {
   if (value === undefined) return "needed where its section is";
   if (value === null) return "none";
-  return `\`${typeof value === "string" ? value : JSON.stringify(value).replaceAll('"', "").replaceAll(",", ", ")}\``;
+  if (Array.isArray(value)) return `\`[${value.join(", ")}]\``;
+  return `\`${typeof value === "object" ? JSON.stringify(value) : String(value)}\``;
 };

@@ -267,7 +267,8 @@ function dataStatements({ accountId, region }: Account): Statement[] {
       ].map((action) => `s3:${action}`),
       [`arn:aws:s3:::${STACK_PREFIX}*`],
     ),
-    allow("MakeFiles", ["elasticfilesystem:CreateFileSystem"], files, FOR_A_STACK),
+    // One that is not there yet has no name.
+    allow("MakeFiles", ["elasticfilesystem:CreateFileSystem"], ["*"], FOR_A_STACK),
     allow("Files", ["elasticfilesystem:*"], files, OF_A_STACK),
     allow(
       "Budgets",

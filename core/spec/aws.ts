@@ -40,6 +40,10 @@ const network = z
   })
   .prefault({});
 
+const LOG_DAYS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
+
 /** A cluster is made where `existing` is not named. */
 const cluster = z
   .strictObject({
@@ -68,7 +72,10 @@ const cluster = z
       )
       .default({})
       .describe("versions of add-ons by name, instead of those of this release"),
-    logDays: count().default(90).describe("days that logs of the control plane are kept"),
+    logDays: z
+      .literal(LOG_DAYS, `must be one of ${LOG_DAYS.join(", ")}: CloudWatch keeps logs for no others`)
+      .default(90)
+      .describe("days that logs of the control plane are kept"),
     autoscalerImage: orNull(pinnedImage).describe(
       "of cluster-autoscaler, which starts GPU nodes from zero; null: the cluster has one",
     ),

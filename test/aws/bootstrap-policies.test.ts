@@ -171,6 +171,7 @@ describe("the deploy role", () => {
     ],
     ["ec2:DeleteSubnet", `arn:aws:ec2:${REGION}:${ACCOUNT}:subnet/subnet-1`, ofStack],
     ["s3:CreateBucket", "arn:aws:s3:::tuneform-production-data", {}],
+    ["elasticfilesystem:CreateFileSystem", "*", { "aws:RequestTag/project": "tuneform" }],
   ] as const)("may %s of %s", async (action, resource, context) => {
     expect(await deployMay(action, resource, context)).toBe(true);
   });

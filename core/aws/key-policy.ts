@@ -35,11 +35,11 @@ export function clusterKeyPolicy({ clusterRole, region, logGroup }: ClusterKeyUs
       Sid: "Logs",
       Effect: "Allow",
       Principal: { Service: `logs.${region}.amazonaws.com` },
-      Action: ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+      Action: ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*"],
       Resource: "*",
       // CloudWatch names the group with each use.
       Condition: {
-        ArnEquals: {
+        StringEquals: {
           "kms:EncryptionContext:aws:logs:arn": `arn:${partition}:logs:${region}:${account}:log-group:${logGroup}`,
         },
       },

@@ -70,4 +70,24 @@ export const EXCEPTIONS: readonly Exception[] = [
     detail: / s3:(PutBucketPolicy|PutBucketAcl|PutLifecycleConfiguration)$/,
     reason: "Who sets a stack's bucket policy could open the bucket; the environment's approval is the guard",
   },
+  {
+    where: /^Key cluster policy$/,
+    issue: "RESOURCE_STAR",
+    detail: /^\[('kms:\w+'(, )?)+\]$/,
+    reason: "In the policy of a key `*` is that key",
+  },
+  {
+    where: /^Key cluster policy$/,
+    issue: "WILDCARD",
+    detail: /^kms:\* on \*$/,
+    reason:
+      "The account keeps its rights on its key, as in AWS's default, or nobody could delete it; IAM says who",
+  },
+  {
+    where: /^RolePolicy cluster-tags policy$/,
+    issue: "RESOURCE_MISMATCH",
+    detail:
+      /^\[(\{'action': 'ec2:(RunInstances|CreateNetworkInterface)', 'required_format': '[^']+:(image|security-group|subnet)\/\*'\}(, )?)+\]$/,
+    reason: "Beside AWS's own policies of Auto Mode, which hold images, security groups and subnets",
+  },
 ];

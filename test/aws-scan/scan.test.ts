@@ -40,7 +40,7 @@ async function awsManifests(): Promise<Manifest[]> {
   return [
     ...stackManifests(plan, readDataParts(kubernetes.dataFiles), readDevicePlugin(root)),
     ...autoscalerManifests(aws, aws.cluster.autoscalerImage ?? ""),
-    ...(storageClasses("fs-0123456789abcdef0") as unknown as Manifest[]),
+    ...(storageClasses(aws, "fs-0123456789abcdef0") as unknown as Manifest[]),
     bucketVolume(aws, "tuneform-bucket"),
     ...(["karpenter", "auto-mode"] as const).flatMap((nodes) =>
       aws.pools.flatMap((pool) =>

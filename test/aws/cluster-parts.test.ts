@@ -100,7 +100,7 @@ describe("the policy of a cluster's key", () => {
     const ofLogs = resourcePolicy.Statement.find(({ Sid }) => Sid === "Logs");
     expect(ofLogs).toMatchObject({
       Principal: { Service: logs },
-      Condition: { ArnEquals: { "kms:EncryptionContext:aws:logs:arn": `${groups}:${logGroup}` } },
+      Condition: { StringEquals: { "kms:EncryptionContext:aws:logs:arn": `${groups}:${logGroup}` } },
     });
   });
 });

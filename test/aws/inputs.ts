@@ -6,7 +6,8 @@ import { at, list, ofType, type StackSet } from "./stack-set.ts";
 
 /** As AWS spells them; written again here, so that a wrong row of a builder is not its own proof. */
 const AMI_TYPES = { al2023: "AL2023_x86_64_NVIDIA", bottlerocket: "BOTTLEROCKET_x86_64_NVIDIA" };
-const DATA_DEVICES = { al2023: "/dev/xvda", bottlerocket: "/dev/xvdb" };
+/** Every disk of an image; containers lie on the last one. */
+const DEVICES = { al2023: ["/dev/xvda"], bottlerocket: ["/dev/xvda", "/dev/xvdb"] };
 const CAPACITY_TYPES = { "on-demand": "ON_DEMAND", spot: "SPOT", "capacity-block": "CAPACITY_BLOCK" };
 
 function one(set: StackSet, type: string, name: string): Collected {
@@ -33,7 +34,7 @@ export function expectCluster(set: StackSet): void {
   expect(inputs["enabledClusterLogTypes"]).toContain("audit");
   expect(at(inputs, "computeConfig", "enabled") ?? false).toBe(gpu.nodes === "auto-mode");
   expect(one(set, "LogGroup", "control-plane").inputs).toMatchObject({ retentionInDays: 90 });
-  expect(one(set, "aws:kms/key:Key", "secrets").inputs).toMatchObject({ enableKeyRotation: true });
+  expect(one(set, "aws:kms/key:Key", "cluster").inputs).toMatchObject({ enableKeyRotation: true });
   if (gpu.nodes === "auto-mode") return;
   const { configurationValues } = one(set, "Addon", "vpc-cni").inputs as { configurationValues: string };
   // Without it NetworkPolicies are taken and not enforced.
@@ -58,10 +59,12 @@ function expectNodeGroup(set: StackSet, { gpu }: AwsPlan, pool: GpuPool): void {
   const { inputs } = one(set, "LaunchTemplate", pool.name);
   expect(inputs).toMatchObject({
     metadataOptions: { httpTokens: "required", httpPutResponseHopLimit: 1 },
-    blockDeviceMappings: [
-      { deviceName: DATA_DEVICES[gpu.ami], ebs: { volumeType: "gp3", encrypted: "true", volumeSize: 200 } },
-    ],
+    blockDeviceMappings: DEVICES[gpu.ami].map((deviceName) => ({
+      deviceName,
+      ebs: { volumeType: "gp3", encrypted: "true" },
+    })),
   });
+  expect(at(list(inputs["blockDeviceMappings"]).at(-1), "ebs", "volumeSize")).toBe(200);
   const types = pool.instances.map(({ type }) => type);
   const isBlock = pool.purchase === "capacity-block";
   expect(group.inputs["instanceTypes"]).toEqual(isBlock ? undefined : types);
@@ -121,7 +124,7 @@ function expectKarpenterPool(set: StackSet, { gpu }: AwsPlan, pool: GpuPool): vo
   expect(spec).toMatchObject({
     amiSelectorTerms: [{ alias: `${gpu.ami}@latest` }],
     metadataOptions: { httpTokens: "required", httpPutResponseHopLimit: 1 },
-    blockDeviceMappings: [{ deviceName: DATA_DEVICES[gpu.ami], ebs: { encrypted: true } }],
+    blockDeviceMappings: DEVICES[gpu.ami].map((deviceName) => ({ deviceName, ebs: { encrypted: true } })),
   });
 }
 

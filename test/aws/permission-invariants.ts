@@ -27,6 +27,12 @@ function isUnnamed(resource: string, hasCondition: boolean): boolean {
   return !hasCondition && /^[\w-]+[:/][*:/]+$/.test(own);
 }
 
+/** In the policy of a key `*` is that key, and nothing is allowed to who is not named. */
+const keyFaults = ({ Principal, Resource }: Statement): string[] => [
+  ...(Principal === undefined || JSON.stringify(Principal).includes('"*"') ? ["allows everyone"] : []),
+  ...(Resource === "*" ? [] : ["names another key"]),
+];
+
 function statementFaults(statement: Statement, isTrust: boolean): string[] {
   const { Effect, Principal, Action, Resource, Condition } = statement;
   if (Effect === "Deny") return [];
@@ -52,8 +58,11 @@ export const permissionFaults = ({ resources }: StackSet): string[] =>
       (["policy", "assumeRolePolicy"] as const).flatMap((key) => {
         const text = each.inputs[key];
         if (typeof text !== "string") return [];
+        const isKey = each.type === "aws:kms/key:Key";
         return (JSON.parse(text) as PolicyDocument).Statement.flatMap((statement) =>
-          statementFaults(statement, key === "assumeRolePolicy").map((fault) => `${label(each)} ${fault}`),
+          (isKey ? keyFaults(statement) : statementFaults(statement, key === "assumeRolePolicy")).map(
+            (fault) => `${label(each)} ${fault}`,
+          ),
         );
       }),
     );

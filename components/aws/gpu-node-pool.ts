@@ -119,6 +119,8 @@ export class GpuNodePool extends pulumi.ComponentResource {
   /** Which zones the subnets of a network that is there are in, only AWS knows. */
   #subnets(): pulumi.Output<string>[] {
     const { plan, pool, network } = this.#args;
+    const { capacitySubnet } = plan.gpu;
+    if (pool.purchase === "capacity-block" && capacitySubnet !== null) return [pulumi.output(capacitySubnet)];
     if (plan.network.vpc !== null) return network.privateSubnetIds;
     return zonesOf(plan, pool).flatMap((zone) => network.subnetOfZone[zone] ?? []);
   }

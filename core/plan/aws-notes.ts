@@ -10,6 +10,7 @@ export function awsNotes(plan: AwsPlan): string[] {
     ...plan.pools.map(poolNote),
     ...quotaNotes(plan),
     ...zoneNotes(plan),
+    ...budgetNotes(plan),
     ...(plan.pools.length === 0 ? [] : [PINNING]),
     atRestNote(plan),
   ];
@@ -18,6 +19,16 @@ export function awsNotes(plan: AwsPlan): string[] {
 const PINNING =
   `prices are those of ${PRICE_DATE} in us-east-1; where they or the catalog change, another instance may be chosen: ` +
   "gpu.instances and gpu.servingInstances pin it";
+
+/** A budget of a fine-tune counts what carries its name, and nodes that several share carry none of theirs. */
+function budgetNotes({ budget, pools }: AwsPlan): string[] {
+  const shared = pools.filter(({ fineTunes }) => fineTunes.length > 1).map(({ name }) => name);
+  return budget === null || shared.length === 0
+    ? []
+    : [
+        `budget: counts no node of ${shared.join(", ")}, which several share; gpu.share: fine-tune tells them apart`,
+      ];
+}
 
 function poolNote({ name, instances, purchase, maxNodes, fineTunes }: GpuPool): string {
   const [planned] = instances;

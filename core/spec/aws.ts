@@ -111,6 +111,7 @@ const gpu = z
       z.string().regex(/^cr-[0-9a-f]{8,17}$/, "must be the id of a reservation"),
     ).describe("of purchase: capacity-block"),
     capacityZone: orNull(zoneId).describe("of the reservation"),
+    capacitySubnet: orNull(subnetId).describe("of network.privateSubnets, the one in that zone"),
     share: z
       .enum(["instance-type", "fine-tune"])
       .default("instance-type")
@@ -197,13 +198,7 @@ function rules({ region, network, cluster, gpu }: Checked, context: z.Refinement
       );
   if (isBlock && gpu.nodes !== "node-groups")
     issue("gpu.nodes", `${gpu.nodes} takes no capacity block here → node-groups`);
-  if (
-    isBlock &&
-    network.vpc === null &&
-    gpu.capacityZone !== null &&
-    !network.zones.includes(gpu.capacityZone)
-  )
-    issue("gpu.capacityZone", `${gpu.capacityZone} is none of network.zones, so nothing could start there`);
+  if (isBlock) blockPlaceRules({ network, gpu }, issue);
   imageRules({ cluster, gpu }, issue);
   gpu.instances?.forEach((type, index) => instanceRules(type, `gpu.instances.${index}`, isBlock, issue));
   gpu.servingInstances?.forEach((type, index) =>
@@ -233,6 +228,22 @@ function imageRules({ cluster, gpu }: Pick<Checked, "cluster" | "gpu">, issue: I
 }
 
 const RELEASE_EXAMPLES = { al2023: "1.35.6-20260714", bottlerocket: "1.47.0-6154605b" } as const;
+
+/** A block is in one zone: a new network has a subnet there, and only people know which one of theirs it is. */
+function blockPlaceRules(
+  { network, gpu }: Pick<Checked, "network" | "gpu">,
+  issue: (path: string, message: string) => void,
+): void {
+  const { capacityZone, capacitySubnet } = gpu;
+  if (network.vpc === null) {
+    if (capacitySubnet !== null) issue("gpu.capacitySubnet", "is for a network that is there already");
+    if (capacityZone !== null && !network.zones.includes(capacityZone))
+      issue("gpu.capacityZone", `${capacityZone} is none of network.zones, so nothing could start there`);
+  } else if (capacitySubnet === null)
+    issue("gpu.capacitySubnet", `is missing: the one of network.privateSubnets that is in the block's zone`);
+  else if (!(network.privateSubnets?.includes(capacitySubnet) ?? false))
+    issue("gpu.capacitySubnet", `${capacitySubnet} is none of network.privateSubnets`);
+}
 
 function instanceRules(type: string, path: string, isBlock: boolean, issue: Issue): void {
   const instance = INSTANCES.find((each) => each.type === type);

@@ -42,7 +42,7 @@ export function expectCluster(set: StackSet): void {
 }
 
 /** A node group that is empty until a pod needs it, and its template. */
-function expectNodeGroup(set: StackSet, { gpu }: AwsPlan, pool: GpuPool): void {
+function expectNodeGroup(set: StackSet, { gpu, network }: AwsPlan, pool: GpuPool): void {
   const group = one(set, "aws:eks/nodeGroup:NodeGroup", pool.name);
   expect(group.inputs).toMatchObject({
     amiType: AMI_TYPES[gpu.ami],
@@ -67,6 +67,9 @@ function expectNodeGroup(set: StackSet, { gpu }: AwsPlan, pool: GpuPool): void {
   expect(at(list(inputs["blockDeviceMappings"]).at(-1), "ebs", "volumeSize")).toBe(200);
   const types = pool.instances.map(({ type }) => type);
   const isBlock = pool.purchase === "capacity-block";
+  if (isBlock && gpu.capacitySubnet !== null) expect(group.inputs["subnetIds"]).toEqual([gpu.capacitySubnet]);
+  else
+    expect(list(group.inputs["subnetIds"])).toHaveLength(isBlock ? 1 : (network.privateSubnets?.length ?? 3));
   expect(group.inputs["instanceTypes"]).toEqual(isBlock ? undefined : types);
   expect(inputs["instanceType"]).toBe(isBlock ? types[0] : undefined);
   expect(at(inputs, "instanceMarketOptions", "marketType")).toBe(isBlock ? "capacity-block" : undefined);

@@ -58,7 +58,14 @@ function cross(): Combination[] {
       for (const ami of AMI_FAMILIES)
         for (const purchase of PURCHASES)
           if (isPossible(nodes, ami, purchase)) {
-            const gpu = { nodes, ami, purchase, ...(purchase === "capacity-block" ? BLOCK : {}) };
+            const place =
+              changes["network"] === undefined ? {} : { capacitySubnet: "subnet-0bbbbbbbbbbbbbbbb" };
+            const gpu = {
+              nodes,
+              ami,
+              purchase,
+              ...(purchase === "capacity-block" ? { ...BLOCK, ...place } : {}),
+            };
             const title = `${cluster}, ${nodes}, ${ami}, ${purchase}`;
             all.push({ title, changes: { ...changes, gpu }, inside: {}, models: MODELS });
           }

@@ -122,6 +122,19 @@ const REFUSED: [string, Settings, string][] = [
     "gpu.capacityZone: use1-az1 is none of network.zones, so nothing could start there",
   ],
   [
+    "a block in a network that is there, without its subnet",
+    { network: { vpc: VPC, privateSubnets: SUBNETS }, gpu: BLOCK },
+    "gpu.capacitySubnet: is missing: the one of network.privateSubnets that is in the block's zone",
+  ],
+  [
+    "a block in a subnet of another network",
+    {
+      network: { vpc: VPC, privateSubnets: SUBNETS },
+      gpu: { ...BLOCK, capacitySubnet: "subnet-0fffffffffffffff0" },
+    },
+    "gpu.capacitySubnet: subnet-0fffffffffffffff0 is none of network.privateSubnets",
+  ],
+  [
     "a reservation without a block",
     { gpu: { capacityReservation: "cr-0123456789abcdef0" } },
     "gpu.capacityReservation: is for purchase: capacity-block",

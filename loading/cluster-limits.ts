@@ -96,54 +96,51 @@ export function dataSizeProblems(planned: readonly Planned[]): Problem[] {
   );
 }
 
-/** Trainings and servers that the declared GPU has too little memory for. */
-export function gpuProblems(
-  planned: readonly Planned[],
-  servers: readonly ServerPlan[],
-  { gpu }: KubernetesSettings,
-): Problem[] {
-  if (gpu === null) return [];
-  const { name, memoryBytes } = GPUS[gpu];
-  const usable = memoryBytes * USABLE_SHARE;
-  const has = `one ${name} has ${gigabytes(usable)} to use`;
-  return planned.flatMap(({ model, plan }) => {
-    const id = plan.run.base.id;
-    const server = servers.find(({ key }) => key === plan.serving.server);
-    const isServed = plan.engine === "cpu" || plan.served === null || server?.gpuMemory != null;
-    const length = server?.server.maxLength ?? 0;
-    return [
-      ...(plan.memory !== null && plan.state !== "reused" && plan.memory.peakBytes > usable
-        ? [
-            modelProblem(
-              model,
-              "base",
-              `too little GPU memory: training ${id} takes at least ${gigabytes(plan.memory.peakBytes)}, and ${has}`,
-              `${plan.run.train.method === "lora" ? "train.method: qlora, " : ""}a shorter train.maxLength, a smaller base or rank, or a larger GPU`,
-            ),
-          ]
-        : []),
-      ...(isServed
-        ? []
-        : [
-            modelProblem(
-              model,
-              "base",
-              `too little GPU memory: vLLM leaves no room for requests to ${id} on one ${name}`,
-              "a smaller base or rank, a larger GPU, or serve.engine: cpu",
-            ),
-          ]),
-      ...(isServed && plan.engine === "vllm" && plan.run.serve.maxLength > length
-        ? [
-            modelProblem(
-              model,
-              "serve.maxLength",
-              `is ${plan.run.serve.maxLength}, but ${length} tokens of ${id} fit into the memory of one ${name}`,
-              `set serve.maxLength to at most ${length}, or take a larger GPU`,
-            ),
-          ]
-        : []),
-    ];
+/** Trainings and servers that their GPU has too little memory for. */
+export function gpuProblems(planned: readonly Planned[], servers: readonly ServerPlan[]): Problem[] {
+  return planned.flatMap((each) => {
+    const server = servers.find(({ key }) => key === each.plan.serving.server);
+    return [...trainingProblems(each), ...(server === undefined ? [] : servingProblems(each, server))];
   });
+}
+
+function trainingProblems({ model, plan }: Planned): Problem[] {
+  const { gpu, memory, state, run } = plan;
+  if (gpu === null || memory === null || state === "reused") return [];
+  const usable = GPUS[gpu].memoryBytes * USABLE_SHARE;
+  if (memory.peakBytes <= usable) return [];
+  return [
+    modelProblem(
+      model,
+      "base",
+      `too little GPU memory: training ${run.base.id} takes at least ${gigabytes(memory.peakBytes)}, and one ${GPUS[gpu].name} has ${gigabytes(usable)} to use`,
+      `${run.train.method === "lora" ? "train.method: qlora, " : ""}a shorter train.maxLength, a smaller base or rank, or a larger GPU`,
+    ),
+  ];
+}
+
+function servingProblems({ model, plan }: Planned, { gpu, gpuMemory, server }: ServerPlan): Problem[] {
+  const { engine, served, run } = plan;
+  if (engine !== "vllm" || served === null) return [];
+  const one = gpu === null ? "any GPU that the stack may take" : `one ${GPUS[gpu].name}`;
+  if (gpuMemory === null)
+    return [
+      modelProblem(
+        model,
+        "base",
+        `too little GPU memory: vLLM leaves no room for requests to ${run.base.id} on ${one}`,
+        "a smaller base or rank, a larger GPU, or serve.engine: cpu",
+      ),
+    ];
+  if (run.serve.maxLength <= server.maxLength) return [];
+  return [
+    modelProblem(
+      model,
+      "serve.maxLength",
+      `is ${run.serve.maxLength}, but ${server.maxLength} tokens of ${run.base.id} fit into the memory of ${one}`,
+      `set serve.maxLength to at most ${server.maxLength}, or take a larger GPU`,
+    ),
+  ];
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

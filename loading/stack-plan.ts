@@ -149,7 +149,7 @@ async function loadClusterPlan(
   const servers = planClusterServers(fineTunes, (base) =>
     config.aws === null ? settings.gpu : (serving.servers.find(({ baseId }) => baseId === base)?.gpu ?? null),
   );
-  throwAny([{ problems: gpuProblems(planned, servers, settings), exitCode: EXIT_CODES.OUT_OF_MEMORY.code }]);
+  throwAny([{ problems: gpuProblems(planned, servers), exitCode: EXIT_CODES.OUT_OF_MEMORY.code }]);
   const { dataFiles, bucketKeys } = dataOf(planned);
   const kubernetes = planKubernetes(stack, settings, dataFiles, bucketKeys);
   const aws =

@@ -76,10 +76,6 @@ export function nodesOf(
   return where("fineTune" in work ? pools.training[work.fineTune] : pools.serving[work.server]);
 }
 
-/** Whether the Job of a fine-tune trains on a GPU. */
-export const trainsOnGpu = ({ gpu, pools }: KubernetesPlan, fineTune: string): boolean =>
-  pools === null ? gpu !== null : fineTune in pools.training;
-
 /** Nodes as a pod says them: nothing where they say nothing. */
 export function where(nodes: Nodes | undefined): Pick<PodSpec, "nodeSelector" | "tolerations"> {
   if (nodes === undefined) return {};

@@ -23,7 +23,6 @@ import {
   podOf,
   resourcesOf,
   trainerEnvironment,
-  trainsOnGpu,
   workspaceMount,
   workspaceVolume,
 } from "./pod.ts";
@@ -174,13 +173,12 @@ interface StageSettings {
 /** All stages ask for the same memory: a pod is given the most that any of its containers asks for. */
 function stageContainer(
   plan: StackPlan,
-  { name, hostBytes }: FineTunePlan,
+  { gpu, hostBytes }: FineTunePlan,
   stage: string,
   { args = [], mounts = [], env = trainerEnvironment(), usesGpu = false }: StageSettings,
 ): Container {
-  const settings = clusterOf(plan);
-  const { trainerImage, cpuRequest } = settings;
-  const hasGpu = usesGpu && trainsOnGpu(settings, name);
+  const { trainerImage, cpuRequest } = clusterOf(plan);
+  const hasGpu = usesGpu && gpu !== null;
   return containerOf({
     name: stage,
     image: trainerImage,

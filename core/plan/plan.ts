@@ -57,6 +57,8 @@ export interface FineTunePlan {
   state: RunState;
   why: string;
   run: RunFile;
+  /** That trains it; null: a CPU. */
+  gpu: GpuId | null;
   rows: number;
   /** Trained tokens of one epoch, estimated. */
   tokens: number;
@@ -126,6 +128,7 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
     state,
     why,
     run,
+    gpu,
     rows: work.rows,
     tokens: Math.round(work.trainTokens),
     steps: Math.ceil((Math.ceil(work.trainRows) / spec.train.effectiveBatch) * spec.train.epochs),

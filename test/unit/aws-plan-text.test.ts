@@ -72,3 +72,22 @@ describe("the name of a stack", () => {
     for (const name of ["dev", "aws.example", "no-such-example"]) expect(stackNamed(root, name)).toBe(name);
   });
 });
+
+describe("a base whose training needs more than an L4", () => {
+  it("is planned on the larger GPU that its job is cheapest on", async () => {
+    const folder = fs.mkdtempSync(path.join(root, "examples", "aws", "test-"));
+    try {
+      const model = fs.readFileSync(path.join(root, "examples", "aws", "route-gemma-9b.yaml"), "utf8");
+      const larger = model.replace(/^base: .*$/m, "base: gemma-3-12b").replace("../mail/", "../../mail/");
+      fs.writeFileSync(path.join(folder, "larger.yaml"), larger);
+      const { config } = readStackFile(root, "aws.example");
+      const files = [path.relative(root, path.join(folder, "larger.yaml"))];
+      const { fineTunes, aws } = await loadStackPlan({ root, config, stack: "aws.example", files });
+      const [fineTune] = fineTunes;
+      expect(fineTune?.gpu).toBe("l40s");
+      expect(aws?.pools.find(({ purpose }) => purpose === "training")?.gpu).toBe("l40s");
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
+  });
+});

@@ -4,7 +4,7 @@ import { addonsOf, type Addon } from "../../core/aws/addons.ts";
 import { autoModeTagPolicy } from "../../core/aws/auto-mode.ts";
 import { clusterKeyPolicy } from "../../core/aws/key-policy.ts";
 import { kubeconfigOf } from "../../core/aws/kubeconfig.ts";
-import { managedPolicy, serviceTrust } from "../../core/aws/policies.ts";
+import { managedPolicy, roleNamePrefix, serviceTrust } from "../../core/aws/policies.ts";
 import type { AwsPlan } from "../../core/plan/aws-plan.ts";
 import type { Network } from "./network.ts";
 import { PodRole } from "./pod-role.ts";
@@ -62,7 +62,7 @@ export class EksCluster extends pulumi.ComponentResource {
     const role = new aws.iam.Role(
       name,
       {
-        namePrefix: `${stack}-${name}`.slice(0, 37),
+        namePrefix: roleNamePrefix(stack, name),
         assumeRolePolicy: JSON.stringify(serviceTrust(service, actions)),
         tags,
       },

@@ -1,6 +1,12 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { managedPolicy, podTrust, type PodAccount, type PolicyDocument } from "../../core/aws/policies.ts";
+import {
+  managedPolicy,
+  podTrust,
+  roleNamePrefix,
+  type PodAccount,
+  type PolicyDocument,
+} from "../../core/aws/policies.ts";
 
 export interface PodRoleArgs {
   /** Begins the role's name. */
@@ -26,8 +32,7 @@ export class PodRole extends pulumi.ComponentResource {
     const role = new aws.iam.Role(
       name,
       {
-        // IAM cuts at 64, of which Pulumi's suffix takes 8.
-        namePrefix: `${args.stack}-${name}`.slice(0, 37),
+        namePrefix: roleNamePrefix(args.stack, name),
         assumeRolePolicy: JSON.stringify(podTrust(args.account)),
         tags: args.tags,
       },

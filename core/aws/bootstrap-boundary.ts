@@ -1,12 +1,5 @@
-import {
-  BOUNDARY_NAME,
-  policy,
-  ROLE_NAMES,
-  type BootstrapPolicy,
-  type BootstrapSettings,
-  type Statement,
-  type StateStore,
-} from "./bootstrap-facts.ts";
+import { BOUNDARY_NAME, ROLE_NAMES, type BootstrapSettings, type StateStore } from "./bootstrap-facts.ts";
+import { policy, type PolicyDocument, type Statement } from "./policies.ts";
 import { GITHUB_ISSUER } from "./github-trust.ts";
 
 const deny = (Sid: string, Action: string[], Resource: string[]): Statement => ({
@@ -26,7 +19,7 @@ const SERVICES = ["eks", "ec2", "autoscaling", "iam", "kms", "logs", "s3", "elas
 export function deployBoundary(
   { bucketArn, bucketKeyArn, secretsKeyArn }: StateStore,
   { accountId }: Pick<BootstrapSettings, "accountId">,
-): BootstrapPolicy {
+): PolicyDocument {
   const iam = (resource: string) => `arn:aws:iam::${accountId}:${resource}`;
   return policy(
     { Sid: "Services", Effect: "Allow", Action: SERVICES.map((service) => `${service}:*`), Resource: ["*"] },

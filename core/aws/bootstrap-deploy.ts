@@ -1,12 +1,5 @@
-import {
-  policy,
-  STACK_PREFIX,
-  STACK_PROJECT,
-  type BootstrapPolicy,
-  type BootstrapSettings,
-  type Statement,
-  type StateStore,
-} from "./bootstrap-facts.ts";
+import { STACK_PREFIX, STACK_PROJECT, type BootstrapSettings, type StateStore } from "./bootstrap-facts.ts";
+import { policy, type PolicyDocument, type Statement } from "./policies.ts";
 
 type Account = Pick<BootstrapSettings, "accountId" | "region">;
 
@@ -24,7 +17,7 @@ const FOR_A_STACK = { StringEquals: { "aws:RequestTag/project": STACK_PROJECT } 
 export function deployPolicies(
   store: StateStore,
   account: Account,
-): Record<"state" | "cluster" | "data", BootstrapPolicy> {
+): Record<"state" | "cluster" | "data", PolicyDocument> {
   return {
     state: statePolicy(store),
     cluster: policy(...clusterStatements(account), ...networkStatements(account)),
@@ -33,7 +26,7 @@ export function deployPolicies(
 }
 
 /** Exactly what Pulumi's S3 backend takes (its page on DIY backends): objects, and locks beside them. */
-function statePolicy({ bucketArn, bucketKeyArn, secretsKeyArn }: StateStore): BootstrapPolicy {
+function statePolicy({ bucketArn, bucketKeyArn, secretsKeyArn }: StateStore): PolicyDocument {
   return policy(
     allow("ListState", ["s3:ListBucket"], [bucketArn]),
     allow("State", ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], [`${bucketArn}/.pulumi/*`]),

@@ -1,19 +1,3 @@
-/** A statement of an IAM policy; keys as IAM spells them. */
-export interface Statement {
-  Sid: string;
-  Effect: "Allow" | "Deny";
-  Action: string[];
-  /** Absent in trust policies. */
-  Resource?: string[];
-  Principal?: Record<string, string | string[]> | "*";
-  Condition?: Record<string, Record<string, string | string[]>>;
-}
-
-export interface BootstrapPolicy {
-  Version: "2012-10-17";
-  Statement: Statement[];
-}
-
 /** What the bootstrap is told; docs/aws.md. */
 export interface BootstrapSettings {
   /** Of AWS: 12 digits. */
@@ -46,21 +30,5 @@ export const BOUNDARY_NAME = "tuneform-deploy-boundary";
 export const STACK_PROJECT = "tuneform";
 export const BOOTSTRAP_TAGS = { project: "tuneform-bootstrap" } as const;
 
-export const policy = (...statements: Statement[]): BootstrapPolicy => ({
-  Version: "2012-10-17",
-  Statement: statements,
-});
-
 export const stateBucketName = ({ accountId, region }: BootstrapSettings): string =>
   `tuneform-state-${accountId}-${region}`;
-
-/** Nothing but TLS, for everyone, the account's own administrators included. */
-export const stateBucketPolicy = (bucketArn: string): BootstrapPolicy =>
-  policy({
-    Sid: "TlsOnly",
-    Effect: "Deny",
-    Principal: "*",
-    Action: ["s3:*"],
-    Resource: [bucketArn, `${bucketArn}/*`],
-    Condition: { Bool: { "aws:SecureTransport": "false" } },
-  });

@@ -1,11 +1,5 @@
-import {
-  policy,
-  STACK_PREFIX,
-  STACK_PROJECT,
-  type BootstrapPolicy,
-  type BootstrapSettings,
-  type StateStore,
-} from "./bootstrap-facts.ts";
+import { STACK_PREFIX, STACK_PROJECT, type BootstrapSettings, type StateStore } from "./bootstrap-facts.ts";
+import { policy, type PolicyDocument } from "./policies.ts";
 
 type Account = Pick<BootstrapSettings, "accountId" | "region">;
 
@@ -14,7 +8,7 @@ type Account = Pick<BootstrapSettings, "accountId" | "region">;
  * made. It writes nothing, no lock either: a preview takes none (Preview of pkg/backend/diy/backend.go, where
  * Update takes one). Objects of the stack's buckets, which are data, are not readable.
  */
-export function previewPolicy(store: StateStore, account: Account): BootstrapPolicy {
+export function previewPolicy(store: StateStore, account: Account): PolicyDocument {
   return policy(
     { Sid: "ListState", Effect: "Allow", Action: ["s3:ListBucket"], Resource: [store.bucketArn] },
     {
@@ -34,7 +28,7 @@ export function previewPolicy(store: StateStore, account: Account): BootstrapPol
 }
 
 /** For `--refresh` and the drift check: configurations, by name where the service can be asked by name. */
-function readStatements({ accountId, region }: Account): BootstrapPolicy["Statement"] {
+function readStatements({ accountId, region }: Account): PolicyDocument["Statement"] {
   const arn = (service: string, resource: string) => `arn:aws:${service}:${region}:${accountId}:${resource}`;
   return [
     {

@@ -1,4 +1,5 @@
 import type { Manifest } from "../kubernetes/manifest.ts";
+import { CONTAINER_SECURITY } from "../kubernetes/pod.ts";
 import { clusterName, type AwsPlan } from "../plan/aws-plan.ts";
 import { policy, type PolicyDocument } from "./policies.ts";
 
@@ -46,11 +47,12 @@ export const autoscalerPolicy = (plan: AwsPlan): PolicyDocument =>
     },
   );
 
-/** A rule of RBAC: verbs on resources of API groups. */
-const rule = (apiGroups: string, resources: string, verbs: string) => ({
+/** A rule of RBAC: verbs on resources of API groups, all of them or those of a name. */
+const rule = (apiGroups: string, resources: string, verbs: string, resourceName?: string) => ({
   apiGroups: apiGroups.split(","),
   resources: resources.split(","),
   verbs: verbs.split(","),
+  ...(resourceName === undefined ? {} : { resourceNames: [resourceName] }),
 });
 
 const READ = "get,list,watch";
@@ -71,11 +73,11 @@ const CLUSTER_RULES = [
 
 /** Of its own lease and status, in its namespace. */
 const OWN_RULES = [
-  { ...rule("coordination.k8s.io", "leases", "create"), resourceNames: undefined },
-  { ...rule("coordination.k8s.io", "leases", "get,update"), resourceNames: [NAME] },
-  { ...rule("", "configmaps", "create,list,watch"), resourceNames: undefined },
-  { ...rule("", "configmaps", "get,update,delete"), resourceNames: [`${NAME}-status`] },
-].map(({ resourceNames, ...rest }) => (resourceNames === undefined ? rest : { ...rest, resourceNames }));
+  rule("coordination.k8s.io", "leases", "create"),
+  rule("coordination.k8s.io", "leases", "get,update", NAME),
+  rule("", "configmaps", "create,list,watch"),
+  rule("", "configmaps", "get,update,delete", `${NAME}-status`),
+];
 
 /**
  * cluster-autoscaler: starts a GPU node when a pod waits for one, ends it when nothing uses it. `image`: with its
@@ -142,12 +144,7 @@ function deployment(plan: AwsPlan, image: string): Manifest & { spec: object } {
               args: argumentsOf(plan),
               env: [{ name: "AWS_REGION", value: plan.region }],
               resources: { requests: { cpu: "100m", memory: "600Mi" }, limits: { memory: "600Mi" } },
-              securityContext: {
-                allowPrivilegeEscalation: false,
-                capabilities: { drop: ["ALL"] },
-                readOnlyRootFilesystem: true,
-                seccompProfile: { type: "RuntimeDefault" },
-              },
+              securityContext: { ...CONTAINER_SECURITY, readOnlyRootFilesystem: true },
               livenessProbe: { httpGet: { path: "/health-check", port: 8085 }, periodSeconds: 20 },
               ports: [{ name: "metrics", containerPort: 8085 }],
             },

@@ -1,4 +1,5 @@
-import { policy, type BootstrapPolicy, type BootstrapSettings } from "./bootstrap-facts.ts";
+import { type BootstrapSettings } from "./bootstrap-facts.ts";
+import { policy, type PolicyDocument } from "./policies.ts";
 
 /** Issuer of GitHub's OIDC tokens, without the scheme, as IAM names condition keys. */
 export const GITHUB_ISSUER = "token.actions.githubusercontent.com";
@@ -27,7 +28,7 @@ export function githubSubject(repository: Repository, claim: GithubClaim): strin
  * Who may take a role: workflows of this subject and nobody else. Exact comparison of single values: a
  * wildcard would let every branch in, and `ForAllValues` in an Allow is true where the claim is missing.
  */
-export const githubTrust = (providerArn: string, subject: string): BootstrapPolicy =>
+export const githubTrust = (providerArn: string, subject: string): PolicyDocument =>
   policy({
     Sid: "Github",
     Effect: "Allow",

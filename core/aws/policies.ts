@@ -51,3 +51,6 @@ export function podTrust(account?: PodAccount): PolicyDocument {
 
 /** ARN of a policy that AWS keeps. `partition` is `aws` but in China and GovCloud. */
 export const managedPolicy = (name: string): string => `arn:aws:iam::aws:policy/${name}`;
+
+/** Begins the name of a role. IAM takes 38 characters of a prefix, and the provider adds what makes it unique. */
+export const roleNamePrefix = (stack: string, name: string): string => `${stack}-${name}`.slice(0, 37);

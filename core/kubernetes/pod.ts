@@ -18,7 +18,8 @@ const POD_SECURITY = {
   seccompProfile: { type: "RuntimeDefault" },
 };
 
-const CONTAINER_SECURITY = {
+/** What each container of a pod under Pod Security `restricted` says; it may add a root that is read only. */
+export const CONTAINER_SECURITY = {
   allowPrivilegeEscalation: false,
   capabilities: { drop: ["ALL"] },
   seccompProfile: { type: "RuntimeDefault" },

@@ -2,7 +2,7 @@ import { runSimulation } from "@cloud-copilot/iam-simulate";
 import { describe, expect, it } from "vitest";
 import { deployBoundary } from "../../core/aws/bootstrap-boundary.ts";
 import { deployPolicies } from "../../core/aws/bootstrap-deploy.ts";
-import type { BootstrapPolicy } from "../../core/aws/bootstrap-facts.ts";
+import type { PolicyDocument } from "../../core/aws/policies.ts";
 import { previewPolicy } from "../../core/aws/bootstrap-preview.ts";
 import { GITHUB_ISSUER, githubSubject, githubTrust } from "../../core/aws/github-trust.ts";
 import { ACCOUNT, REGION, settings, store } from "./bootstrap-example.ts";
@@ -72,11 +72,11 @@ describe("who may take a role", () => {
 
 /** Whether a role with these policies may do something. */
 async function may(
-  policies: BootstrapPolicy[],
+  policies: PolicyDocument[],
   action: string,
   resource: string,
   context: Record<string, string> = {},
-  boundary?: BootstrapPolicy,
+  boundary?: PolicyDocument,
 ): Promise<boolean> {
   const result = await runSimulation(
     {
@@ -200,7 +200,7 @@ describe("the deploy role", () => {
   });
 
   it("is held back by its boundary even with all rights of an administrator", async () => {
-    const all: BootstrapPolicy = {
+    const all: PolicyDocument = {
       Version: "2012-10-17",
       Statement: [{ Sid: "All", Effect: "Allow", Action: ["*"], Resource: ["*"] }],
     };

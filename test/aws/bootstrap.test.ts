@@ -2,7 +2,7 @@ import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, describe, expect, it } from "vitest";
 import { StateStore } from "../../components/aws/bootstrap/state-store.ts";
-import type { BootstrapPolicy } from "../../core/aws/bootstrap-facts.ts";
+import type { PolicyDocument } from "../../core/aws/policies.ts";
 import { GITHUB_ISSUER } from "../../core/aws/github-trust.ts";
 import { ACCOUNT, REGION, settings, store } from "./bootstrap-example.ts";
 
@@ -114,7 +114,7 @@ describe("`pulumi up` in bootstrap/aws", () => {
       clientIdLists: ["sts.amazonaws.com"],
     });
     const subjects = all("aws:iam/role:Role").map(({ inputs }) => {
-      const { Statement } = JSON.parse(inputs["assumeRolePolicy"] as string) as BootstrapPolicy;
+      const { Statement } = JSON.parse(inputs["assumeRolePolicy"] as string) as PolicyDocument;
       return [inputs["name"], Statement.map(({ Condition }) => Condition)];
     });
     const only = (sub: string) => [

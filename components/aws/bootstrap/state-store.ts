@@ -3,13 +3,10 @@ import * as pulumi from "@pulumi/pulumi";
 import {
   BOOTSTRAP_TAGS,
   stateBucketName,
-  stateBucketPolicy,
   type BootstrapSettings,
   type StateStore as Arns,
 } from "../../../core/aws/bootstrap-facts.ts";
-
-/** Days that former versions of a state are kept: long enough to notice that one was lost. */
-const FORMER_DAYS = 90;
+import { BROKEN_UPLOAD_DAYS, bucketPolicy, FORMER_DAYS } from "../../../core/aws/bucket.ts";
 
 /**
  * Where the states of all stacks lie: a bucket that keeps former versions, its key, and another key for the
@@ -95,7 +92,7 @@ export class StateStore extends pulumi.ComponentResource {
     // S3 takes one change of a bucket's access at a time.
     new aws.s3.BucketPolicy(
       "tls",
-      { bucket, policy: pulumi.jsonStringify(arn.apply(stateBucketPolicy)) },
+      { bucket, policy: pulumi.jsonStringify(arn.apply(bucketPolicy)) },
       { parent: this, dependsOn: [closed] },
     );
     new aws.s3.BucketLifecycleConfiguration(
@@ -108,7 +105,7 @@ export class StateStore extends pulumi.ComponentResource {
             status: "Enabled",
             filter: {},
             noncurrentVersionExpiration: { noncurrentDays: FORMER_DAYS },
-            abortIncompleteMultipartUpload: { daysAfterInitiation: 7 },
+            abortIncompleteMultipartUpload: { daysAfterInitiation: BROKEN_UPLOAD_DAYS },
           },
         ],
       },

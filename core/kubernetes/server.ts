@@ -84,7 +84,7 @@ function deployment(
     kind: "Deployment",
     metadata: metadataOf(plan, names.server(server.key), labels),
     spec: {
-      replicas: 1,
+      replicas: shape.replicas,
       revisionHistoryLimit: 2,
       progressDeadlineSeconds: shape.startSeconds + 600,
       selector: { matchLabels: selectorOf(server) },
@@ -143,5 +143,6 @@ function trainerServer(plan: StackPlan, { key, hostBytes }: ServerPlan): Shape {
     startSeconds: 600,
     gracePeriod: 30,
     strategy: { maxSurge: 1, maxUnavailable: 0 },
+    replicas: 1,
   };
 }

@@ -129,7 +129,7 @@ def test_a_promoted_run_is_published_before_it_is_announced(
     run: Run, workspace: Workspace, decided: Callable[..., None], api: ApiServer
 ) -> None:
     decided("promoted", adapterSha256="0" * 64)
-    with pytest.raises(StageError, match="not the one that was evaluated"):  # there is no adapter at all
+    with pytest.raises(StageError, match="not those that were evaluated"):  # there is no adapter at all
         publish_and_announce(run, workspace, "verdict-triage")
     assert api.requests == []
     weights = workspace.adapter(run) / "adapter_model.safetensors"

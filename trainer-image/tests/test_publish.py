@@ -112,7 +112,7 @@ def test_only_the_adapter_that_was_evaluated_is_published(make_run: MakeRun, wor
     run = make_run(gate=LENIENT)
     evaluated(run, workspace)
     save_adapter(run, workspace, seed=3)
-    with pytest.raises(StageError, match="not the one that was evaluated"):
+    with pytest.raises(StageError, match="not those that were evaluated"):
         publish(run, workspace)
     evaluate(run, workspace)
     publish(run, workspace)

@@ -16,7 +16,14 @@ from tuneform_trainer import progress
 from tuneform_trainer.base import base_folder, model_folder
 from tuneform_trainer.config import Base, FolderWeights, Run
 from tuneform_trainer.errors import ExitCode, StageError
-from tuneform_trainer.workspace import Workspace, file_sha256, read_json, replacing, write_json
+from tuneform_trainer.workspace import (
+    Workspace,
+    file_sha256,
+    folder_digest,
+    read_json,
+    replacing,
+    write_json,
+)
 
 MODEL_FILES = (".json", ".safetensors", ".jinja", ".model", ".txt")  # as loading/base-folder.ts has them
 
@@ -148,7 +155,7 @@ def _check_base_folder(base: Base, weights: FolderWeights, workspace: Workspace)
     if read_json(marker) == seen:  # weights are gigabytes: they are read once
         return
     progress.log(f"base model: verifying {folder}, once")
-    found = _folder_digest(files)
+    found = folder_digest(files)
     if found != weights.digest:
         message = (
             f"base model {base.id}: {folder} is not the folder that was planned: digest {found}, "
@@ -156,12 +163,3 @@ def _check_base_folder(base: Base, weights: FolderWeights, workspace: Workspace)
         )
         raise StageError(ExitCode.BASE_MODEL, message)
     write_json(marker, seen)
-
-
-def _folder_digest(files: list[Path]) -> str:
-    """Over names and contents; the same as loading/base-folder.ts computes."""
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.name.encode())
-        digest.update(bytes.fromhex(file_sha256(file) or ""))
-    return digest.hexdigest()

@@ -3,7 +3,9 @@ import { GPUS } from "../catalog/gpus.ts";
 import type { FineTunePlan, StackPlan } from "../plan/plan.ts";
 import type { ServerPlan } from "../plan/servers.ts";
 import { servingMemory, slotRank, type ServingMemory } from "../plan/serving-memory.ts";
+import { adapterKey, inBucket } from "../plan/bucket.ts";
 import { adapterFolder, HUB_HOME, mergedFolder, weightsFolder } from "../plan/volume.ts";
+import { bucketOfServer, readsOf } from "./bucket.ts";
 import type { Container, Volume } from "./manifest.ts";
 import { clusterOf } from "./names.ts";
 import { containerOf, environment, memoryQuantity, resourcesOf, workspaceMount } from "./pod.ts";
@@ -47,6 +49,7 @@ export function vllmServer(plan: StackPlan, server: ServerPlan, versions: readon
   const { serverImage } = clusterOf(plan);
   if (serverImage === null) throw new Error("a vLLM server without an image: a defect of loading");
   const { dtype, port } = server.server;
+  const { workspace } = readsOf(plan, server);
   return {
     container: containerOf({
       name: "server",
@@ -64,11 +67,15 @@ export function vllmServer(plan: StackPlan, server: ServerPlan, versions: readon
         HOME: "/tmp",
         // torch asks for a user's name where it keeps compiled kernels, and this user has none in the image.
         USER: "tuneform",
-        HF_HOME: HUB_HOME,
+        HF_HOME: workspace ? HUB_HOME : "/tmp/hub",
         VLLM_CACHE_ROOT: "/tmp/vllm",
       }),
       resources: resourcesOf(String(VLLM_CORES), memoryQuantity(server.hostBytes), 1),
-      volumeMounts: [workspaceMount(true), { name: "shared-memory", mountPath: "/dev/shm" }],
+      volumeMounts: [
+        ...(workspace ? [workspaceMount(true)] : []),
+        ...bucketOfServer(plan, server).mounts,
+        { name: "shared-memory", mountPath: "/dev/shm" },
+      ],
       writableRoot: true,
     }),
     volumes: [{ name: "shared-memory", emptyDir: { medium: "Memory", sizeLimit: "2Gi" } }],
@@ -105,10 +112,12 @@ function fineTuneOf({ fineTunes }: StackPlan, { modelId, runId }: Version): Fine
   return found;
 }
 
+/** On AWS the published copy in the bucket, else what is on the volume. */
 function adapterOf(plan: StackPlan, version: Version): ServedAdapter {
   const { name, run } = fineTuneOf(plan, version);
   const { modelId, runId, rank = run.train.rank } = version;
-  return { fineTune: name, modelId, path: adapterFolder(runId), rank };
+  const path = plan.aws === null ? adapterFolder(runId) : inBucket(adapterKey(name, runId));
+  return { fineTune: name, modelId, path, rank };
 }
 
 /** Slots as large as the largest rank of all versions, of which an earlier one may have had a larger. */

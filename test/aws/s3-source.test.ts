@@ -45,7 +45,7 @@ function onAws(bucket: string | null): StackConfig {
     ...config,
     models: "models/*.yaml",
     kubernetes: { ...kubernetes!, tokenSecret: "hub-token" },
-    aws: { ...aws!, storage: { bucket } },
+    aws: { ...aws!, storage: { bucket, bases: "volume" } },
   };
 }
 

@@ -137,6 +137,13 @@ describe("a source in S3 is refused", () => {
     expect(await problemsOf(inS3(), config)).toMatch(/only stacks of target aws have one/);
   });
 
+  it("by the id of a version, which Mountpoint cannot read: its digest is the pin", async () => {
+    const s3 = `s3://acme-models/${KEY}?versionId=3HL4kqtJlcpXroDTDmJ-rmSpXd3dIbrH`;
+    expect(await problemsOf(inS3({ s3 }))).toMatch(
+      /^data\.source\.s3: names a version, which a mounted bucket cannot read → leave \?versionId=… out: sha256 pins what/,
+    );
+  });
+
   it.each([
     ["outside datasets/", "s3://acme-models/adapters/triage.jsonl"],
     ["the folder alone", "s3://acme-models/datasets/"],

@@ -14,15 +14,15 @@ export interface ServerReads {
 
 /**
  * Where a server reads from. Without a bucket everything is on the workspace volume. With one, vLLM serves the
- * published copies of adapters, and needs the volume for a base that lies there; the trainer's own server finds its
- * adapters in the registry of the workspace.
+ * published copies of adapters, and needs the volume for a base that lies there; merged weights are on the volume, and
+ * the trainer's own server finds its adapters in the registry of the workspace.
  */
 export function serverReads(
-  { key, engine, server }: ServerPlan,
+  { key, engine, weights, server }: ServerPlan,
   fineTunes: readonly Pick<FineTunePlan, "name" | "serving">[],
   hasBucket: boolean,
 ): ServerReads {
-  if (!hasBucket) return { workspace: true, adaptersOf: [], baseKey: null };
+  if (!hasBucket || weights === "merged") return { workspace: true, adaptersOf: [], baseKey: null };
   const baseKey = baseKeyOf(server.base);
   if (engine === "cpu") return { workspace: true, adaptersOf: [], baseKey };
   const mine = fineTunes.filter(({ serving }) => serving.server === key);

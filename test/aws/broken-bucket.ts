@@ -1,10 +1,16 @@
 import { allowing, first, gpuPod, type Broken, type Change } from "./breaking.ts";
 import type { Inputs } from "./mock-state.ts";
-import { at, list, ofType, podsOf, usesGpu, type StackSet } from "./stack-set.ts";
+import { at, list, ofType, podsOf, type StackSet } from "./stack-set.ts";
 
+/** Of a server that reads the bucket. */
 const serverPod = (set: StackSet) =>
-  first(podsOf(set).filter((pod) => usesGpu(pod) && ofType(set, "Deployment").includes(pod.owner)))
-    .spec as unknown as Inputs;
+  first(
+    podsOf(set).filter(
+      ({ owner, spec }) =>
+        ofType(set, "Deployment").includes(owner) &&
+        list(spec.volumes).some((each) => at(each, "name") === "bucket"),
+    ),
+  ).spec as unknown as Inputs;
 
 const bucketIn = (named: unknown): Inputs =>
   first(list<Inputs>(named).filter((each) => each["name"] === "bucket"));

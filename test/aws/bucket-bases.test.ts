@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Container, Deployment, Job, Manifest } from "../../core/kubernetes/manifest.ts";
 import { stackManifests } from "../../core/kubernetes/stack-manifests.ts";
@@ -137,6 +138,18 @@ describe("a base in a folder, of a stack whose bases lie on the volume", () => {
       { claimName: "bucket", readOnly: true },
     ]);
   });
+});
+
+it("merged weights are served from the volume alone: they are not in the bucket, and neither account nor role is there", async () => {
+  const { config } = readStackFile(root, "aws.example");
+  const files = [path.join(root, "examples", "aws", "route-stablelm.yaml")];
+  const plan = await loadStackPlan({ root, stack: "test", config, files });
+  const spec = serverOf(manifestsOf(plan));
+  expect(plan.servers.map(({ weights }) => weights)).toEqual(["merged"]);
+  expect(spec.containers[0]!.args[0]).toMatch(/^\/workspace\/runs\/[0-9a-f]{12}\/merged$/);
+  expect(claimsOf(spec.volumes)).toEqual([{ claimName: "workspace", readOnly: true }]);
+  expect(spec).not.toHaveProperty("serviceAccountName");
+  expect(plan.aws!.servers).toEqual([]);
 });
 
 describe("the trainer's own server", () => {

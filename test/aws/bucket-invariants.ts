@@ -55,7 +55,11 @@ const READING = ["s3:GetObject", "s3:ListBucket"];
 const listOf = (value: string | string[] | undefined): string[] => [value ?? []].flat();
 
 /** Keys that a server needs, written again from the plan's own words. */
-function neededKeys({ fineTunes }: StackSet["plan"], { key, engine, server }: ServerPlan): string[] {
+function neededKeys(
+  { fineTunes }: StackSet["plan"],
+  { key, engine, weights: served, server }: ServerPlan,
+): string[] {
+  if (served === "merged") return [];
   const { weights } = server.base;
   const mine = engine === "vllm" ? fineTunes.filter(({ serving }) => serving.server === key) : [];
   const base =

@@ -103,8 +103,8 @@ describe("NVIDIA's device plugin as the stack brings it", () => {
   const { containers, volumes, nodeSelector, tolerations } = readDevicePlugin(root).spec.template.spec;
   const [pool] = planOf(["a"]).pools;
 
-  // Time-slicing and MPS isolate no memory: a server beside a training would end it. There is no setting for them; the
-  // plugin takes them from a file that CONFIG_FILE or --config-file names, which nothing sets.
+  // Time-slicing and MPS isolate no memory: a server beside a training would end it. Of a manifest that people put in
+  // its place: test/bad-input-manifest-cases.ts.
   it("shares no GPU: it is given no configuration at all", () => {
     for (const { args = [], command = [], env = [] } of containers) {
       expect([...command, ...args]).toEqual([]);

@@ -120,7 +120,7 @@ function expectKarpenterPool(set: StackSet, { gpu }: AwsPlan, pool: GpuPool): vo
     values: [pool.purchase],
   });
   const { spec } = one(set, kind, `${kind.toLowerCase()}-${pool.name}`).inputs as { spec: object };
-  expect(at(spec, "role")).toMatch(/^tuneform-test-nodes/);
+  expect(at(spec, "role")).toBe("nodes");
   expect(list(at(spec, "subnetSelectorTerms")).length).toBeGreaterThanOrEqual(2);
   for (const term of list(at(spec, "subnetSelectorTerms"))) expect(at(term, "id")).toMatch(/^subnet-/);
   if (kind === "NodeClass") return;

@@ -9,6 +9,7 @@ const container = z.looseObject({
   env: z.array(named).optional(),
   envFrom: z.array(z.unknown()).optional(),
 });
+const labels = z.record(z.string(), z.string());
 const pod = z.looseObject({
   containers: z.array(container).min(1, "must have the plugin's container"),
   initContainers: z.array(container).optional(),
@@ -22,9 +23,12 @@ const manifest = z.looseObject({
   metadata: z.looseObject({
     name: z.string(),
     namespace: z.string(),
-    labels: z.record(z.string(), z.string()),
+    labels,
   }),
-  spec: z.looseObject({ template: z.looseObject({ spec: pod }) }),
+  spec: z.looseObject({
+    selector: z.looseObject({ matchLabels: labels }),
+    template: z.looseObject({ metadata: z.looseObject({ labels }), spec: pod }),
+  }),
 });
 
 type Container = z.infer<typeof container>;

@@ -29,7 +29,7 @@ export interface Combination {
 /** Two that train on the same type, so that there is a pool to share, and one that no GPU serves. */
 const MODELS = ["route-phi-3-mini", "route-mistral-7b", "route-stablelm"];
 
-const CLUSTERS: Record<string, Settings> = {
+export const CLUSTERS: Record<string, Settings> = {
   "a new cluster": {},
   "a cluster that is there": {
     cluster: { existing: "shared" },
@@ -72,7 +72,7 @@ function cross(): Combination[] {
   return all;
 }
 
-const one = (title: string, changes: Settings, inside: object = {}): Combination => ({
+export const one = (title: string, changes: Settings, inside: object = {}): Combination => ({
   title,
   changes,
   inside,
@@ -103,7 +103,7 @@ export const COMBINATIONS: Combination[] = [
 ];
 
 /** The plan of a combination, by the same loader as `pulumi up`. */
-export async function planOf({ changes, inside, models }: Combination): Promise<StackPlan> {
+export async function planOf({ changes, inside, models }: Combination, stack = "test"): Promise<StackPlan> {
   await exampleData();
   const { raw } = readStackFile(root, "aws.example");
   const own = Object.fromEntries(
@@ -118,7 +118,7 @@ export async function planOf({ changes, inside, models }: Combination): Promise<
     "Pulumi.test.yaml",
   );
   const files = models.map((name) => path.join(root, "examples", "aws", `${name}.yaml`));
-  return loadStackPlan({ root, stack: "test", config, files });
+  return loadStackPlan({ root, stack, config, files });
 }
 
 async function exampleData(): Promise<void> {

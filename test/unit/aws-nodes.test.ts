@@ -114,7 +114,7 @@ describe("NVIDIA's device plugin as the stack brings it", () => {
   });
 
   it("runs on nodes of pools, and on no other", () => {
-    expect(gpuLabels(pool!)).toMatchObject(nodeSelector ?? { none: "selects every node" });
+    expect(gpuLabels(planOf(["a"]), pool!)).toMatchObject(nodeSelector ?? { none: "selects every node" });
     expect(tolerations).toEqual(nodesOfPool(pool!.name).tolerations);
   });
 });
@@ -124,7 +124,10 @@ describe("a pool's nodes", () => {
     const plan = planOf(["a"]);
     const [pool] = plan.pools;
     expect(nodeGroupName(plan, pool!)).toBe("tuneform-test-train-g6-xlarge-spot");
-    expect(gpuLabels(pool!)["tuneform.dev/pool"]).toBe("train-g6-xlarge-spot");
+    expect(gpuLabels(plan, pool!)).toMatchObject({
+      "tuneform.dev/pool": "tuneform-test-train-g6-xlarge-spot",
+      "tuneform.dev/stack": "tuneform-test",
+    });
   });
 
   it("are on the bill of their one fine-tune and its owner", () => {

@@ -1,9 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { networkPolicySwitch } from "../../core/aws/auto-mode.ts";
-import { bucketVolume } from "../../core/aws/bucket-volume.ts";
-import { karpenterManifests } from "../../core/aws/karpenter.ts";
-import { storageClasses } from "../../core/aws/storage-classes.ts";
-import type { Manifest } from "../../core/kubernetes/manifest.ts";
+import { clusterObjects } from "../../core/aws/cluster-objects.ts";
 import type { AwsPlan } from "../../core/plan/aws-plan.ts";
 import { declareObject } from "../kubernetes/objects.ts";
 import type { EksCluster } from "./cluster.ts";
@@ -17,7 +13,7 @@ export interface ClusterObjectsArgs {
   storage: Storage;
 }
 
-/** What the cluster has to know of AWS: classes of volumes, the bucket as one, and pools that it makes itself. */
+/** What the cluster has to know of AWS; see core/aws/cluster-objects.ts. */
 export class ClusterObjects extends pulumi.ComponentResource {
   readonly ready: pulumi.Resource[];
 
@@ -25,18 +21,15 @@ export class ClusterObjects extends pulumi.ComponentResource {
     super("tuneform:aws:ClusterObjects", name, {}, opts);
     const { plan, cluster, network, storage } = args;
     const dependsOn = [...cluster.ready, ...storage.ready];
-    this.ready = [
-      ...storageClasses(plan, storage.fileSystemId),
-      bucketVolume(plan, storage.bucket),
-      ...(plan.gpu.nodes === "node-groups" ? [] : this.#pools(plan, cluster, network)),
-      ...(plan.gpu.nodes === "auto-mode" && plan.cluster.existing === null ? [networkPolicySwitch()] : []),
-    ].map((object) => declareObject(object, { parent: this, dependsOn }));
+    const facts = {
+      fileSystemId: storage.fileSystemId,
+      bucket: storage.bucket,
+      nodeRoleName: cluster.nodeRoleName,
+      subnetIds: network.privateSubnetIds,
+    };
+    this.ready = clusterObjects(plan, facts).map((object) =>
+      declareObject(object, { parent: this, dependsOn }),
+    );
     this.registerOutputs({});
-  }
-
-  /** By Karpenter; of node groups each is a component of its own. */
-  #pools(plan: AwsPlan, { nodeRoleName }: EksCluster, network: Network): Manifest[] {
-    const facts = { nodeRoleName, subnetIds: network.privateSubnetIds };
-    return plan.pools.flatMap((pool) => karpenterManifests(plan, pool, facts));
   }
 }

@@ -1,10 +1,10 @@
 import type { Architecture } from "../core/catalog/architecture.ts";
 import type { Instance } from "../core/catalog/instances.ts";
-import { planAws, type AwsPlan } from "../core/plan/aws-plan.ts";
+import { planAws, storageClassNames, type AwsPlan } from "../core/plan/aws-plan.ts";
 import { awsNotes } from "../core/plan/aws-notes.ts";
 import { serverHostBytes, VLLM_CORES } from "../core/plan/cluster-servers.ts";
 import { coresOf } from "../core/plan/cores.ts";
-import { holds, nodesOfPool, planPools } from "../core/plan/gpu-pools.ts";
+import { holds, nodesOfPool, planPools, poolName } from "../core/plan/gpu-pools.ts";
 import type { KubernetesPlan } from "../core/plan/kubernetes-plan.ts";
 import type { FineTunePlan } from "../core/plan/plan.ts";
 import { readsBucket, serverReads } from "../core/plan/server-reads.ts";
@@ -89,14 +89,15 @@ export function planPoolsOf({ stack, settings, fineTunes, servers, kubernetes, i
     kubernetes: {
       ...kubernetes,
       devicePlugin: aws.installsDevicePlugin ? "install" : "present",
-      pools: { training: nodes(poolOf.training), serving: nodes(poolOf.serving) },
+      storageClass: kubernetes.storageClass ?? storageClassNames(aws).efs,
+      pools: { training: nodes(aws.name, poolOf.training), serving: nodes(aws.name, poolOf.serving) },
     },
     notes: awsNotes(aws),
   };
 }
 
-const nodes = (pools: Record<string, string>) =>
-  Object.fromEntries(Object.entries(pools).map(([key, pool]) => [key, nodesOfPool(pool)]));
+const nodes = (stack: string, pools: Record<string, string>) =>
+  Object.fromEntries(Object.entries(pools).map(([key, pool]) => [key, nodesOfPool(poolName(stack, pool))]));
 
 /** Sources in S3, by their sha256: the bucket and the key. */
 export const objectsOf = ({ spec }: ModelFile): Record<string, { bucket: string; key: string }> =>

@@ -1,10 +1,48 @@
 import fs from "node:fs";
 import path from "node:path";
-import { load } from "js-yaml";
+import { NODE_IMAGES } from "../core/aws/node-images.ts";
 import type { DaemonSet } from "../core/kubernetes/device-plugin.ts";
+import type { StackConfig } from "../core/spec/stack.ts";
+import { devicePluginSchema } from "../core/spec/device-plugin.ts";
+import { parseAs } from "../core/spec/parse.ts";
+import { InvalidInput, type Problem } from "../core/spec/problems.ts";
 
-/** manifests/nvidia-device-plugin.yaml of the project, which people may replace. `root` is absolute. */
+const FILE = "manifests/nvidia-device-plugin.yaml";
+const EXAMPLE = "docs/decisions/012-device-plugin.md";
+
+/** Of the project, which people may replace. `root` is absolute. Throws InvalidInput where GPUs would be shared. */
 export function readDevicePlugin(root: string): DaemonSet {
-  const file = path.join(root, "manifests", "nvidia-device-plugin.yaml");
-  return load(fs.readFileSync(file, "utf8"), { filename: file }) as DaemonSet;
+  const read = parseDevicePlugin(root, false);
+  if ("problems" in read) throw new InvalidInput(read.problems);
+  return read.manifest;
+}
+
+/** What is wrong with the manifest of a stack that installs the plugin; nothing for one that finds it there. */
+export function devicePluginProblems(
+  root: string,
+  { kubernetes, aws }: Pick<StackConfig, "kubernetes" | "aws">,
+): Problem[] {
+  if (kubernetes === null) return [];
+  const mayInstall =
+    aws === null
+      ? kubernetes.devicePlugin === "install"
+      : aws.gpu.nodes !== "auto-mode" && !NODE_IMAGES[aws.gpu.ami].hasDevicePlugin;
+  if (!mayInstall) return [];
+  const read = parseDevicePlugin(root, !kubernetes.allowImageTags && kubernetes.devicePluginImage === null);
+  return "problems" in read ? read.problems : [];
+}
+
+function parseDevicePlugin(
+  root: string,
+  needsDigest: boolean,
+): { manifest: DaemonSet } | { problems: Problem[] } {
+  let text: string;
+  try {
+    text = fs.readFileSync(path.join(root, FILE), "utf8");
+  } catch (error) {
+    const message = `cannot be read: ${(error as Error).message}`;
+    return { problems: [{ file: FILE, message, hint: "restore the one of the release" }] };
+  }
+  const parsed = parseAs(devicePluginSchema(needsDigest), text, FILE, EXAMPLE);
+  return "problems" in parsed ? parsed : { manifest: parsed.value as unknown as DaemonSet };
 }

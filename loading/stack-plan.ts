@@ -18,6 +18,7 @@ import {
   gpuProblems,
   settingProblems,
 } from "./cluster-limits.ts";
+import { devicePluginProblems } from "./device-plugin.ts";
 import { limitProblems, memoryProblems, type Planned } from "./limits.ts";
 import { machineFacts, type MachineFacts } from "./machine.ts";
 import { findModelFiles } from "./model-files.ts";
@@ -139,6 +140,7 @@ async function loadClusterPlan(
         ...(config.aws === null ? [] : awsProblems(planned)),
         ...dataSizeProblems(planned),
         ...bucketProblems(planned, config.aws),
+        ...devicePluginProblems(root, config),
       ],
       exitCode: EXIT_CODES.USAGE.code,
     },

@@ -212,6 +212,18 @@ export const stackCases: Case[] = [
     code: 2,
   },
   {
+    what: "versions of add-ons that nothing would read",
+    stack: {
+      target: "aws",
+      aws: JSON.stringify({
+        cluster: { addons: { "core-dns": "v1.13.2-eksbuild.11", "kube-proxy": "v1.35.3-eksbuild.17" } },
+        gpu: { nodes: "auto-mode" },
+      }),
+    },
+    says: /Pulumi\.test\.yaml tuneform:aws\.cluster\.addons\.core-dns: is no add-on[^]*one of aws-efs-csi-driver[^]*addons\.kube-proxy: is brought by EKS Auto Mode/,
+    code: 2,
+  },
+  {
     what: "a copy of data in S3 that is another file",
     model: replaced(
       "source: { file: ../data/rows.jsonl }",

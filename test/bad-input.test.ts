@@ -9,6 +9,7 @@ import { loadStackPlan } from "../loading/stack-plan.ts";
 import type { MachineFacts } from "../loading/machine.ts";
 import { good, replaced, rows, specCases, type Case } from "./bad-input-cases.ts";
 import { dataCases, stackCases } from "./bad-input-data-cases.ts";
+import { manifestCases } from "./bad-input-manifest-cases.ts";
 import { valueCases } from "./bad-input-value-cases.ts";
 
 const machine: MachineFacts = { memoryBytes: 24e9, freeDiskBytes: 1e12, flopsPerSecond: () => 1e11 };
@@ -29,7 +30,10 @@ async function load({
 }: Partial<Case>): Promise<InvalidInput> {
   fs.writeFileSync(path.join(root, "models", "triage.yaml"), model);
   if (data !== null) fs.writeFileSync(path.join(root, "data", "rows.jsonl"), data);
-  for (const [file, content] of Object.entries(more)) fs.writeFileSync(path.join(root, file), content);
+  for (const [file, content] of Object.entries(more)) {
+    fs.mkdirSync(path.dirname(path.join(root, file)), { recursive: true });
+    fs.writeFileSync(path.join(root, file), content);
+  }
   try {
     const config = parseStackConfig({ port: "1024", ...stack }, "Pulumi.test.yaml");
     await loadStackPlan({ root, config, stack: "test", machine: { ...machine, ...facts } });
@@ -41,13 +45,16 @@ async function load({
 }
 
 describe("bad input is refused with file, field and what to do, and leaves nothing behind", () => {
-  it.each([...specCases, ...valueCases, ...dataCases, ...stackCases])("$what", async (bad) => {
-    const error = await load(bad);
-    expect(error.message).toMatch(bad.says);
-    expect(error.exitCode).toBe(bad.code);
-    const given = Object.keys(bad.more ?? {}).map((file) => file.split("/")[0] ?? "");
-    expect(fs.readdirSync(root).sort()).toEqual([...new Set(["data", "models", ...given])].sort());
-  });
+  it.each([...specCases, ...valueCases, ...dataCases, ...stackCases, ...manifestCases])(
+    "$what",
+    async (bad) => {
+      const error = await load(bad);
+      expect(error.message).toMatch(bad.says);
+      expect(error.exitCode).toBe(bad.code);
+      const given = Object.keys(bad.more ?? {}).map((file) => file.split("/")[0] ?? "");
+      expect(fs.readdirSync(root).sort()).toEqual([...new Set(["data", "models", ...given])].sort());
+    },
+  );
 
   it("a port that another program holds", async () => {
     const other = net.createServer().listen(0, "127.0.0.1");

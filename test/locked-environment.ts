@@ -9,35 +9,56 @@ import { ensureUv, findPython, indexSettings, run, UV_VERSION } from "../setup/u
 
 const root = path.resolve(import.meta.dirname, "..");
 
+interface Options {
+  /** Versions of Python that the lock is for. */
+  versions?: string;
+  /** Now rather than at each start: for what several processes import whole. */
+  compile?: boolean;
+}
+
 /**
  * Folder of the programs of a Python environment for tests, made once for each state of its lock and outside
  * the checkout. Throws EnvironmentFailure where it cannot be made.
  */
-export async function lockedEnvironment(name: string, lock: string): Promise<string> {
-  const cache = process.env["TUNEFORM_CACHE"] ?? path.join(os.homedir(), ".cache", "tuneform");
-  const digest = createHash("sha256").update(fs.readFileSync(lock)).digest("hex");
-  const folder = path.join(cache, name, digest.slice(0, 12));
-  const bin = path.join(folder, "bin");
-  if (isProgram(path.join(bin, "python"))) return bin;
+export async function lockedEnvironment(name: string, lock: string, options: Options = {}): Promise<string> {
+  const bin = binOf(name, lock);
+  if (hasPython(bin)) return bin;
+  const folder = path.dirname(bin);
   await withFolderLock(`${folder}.lock`, console.warn, async () => {
-    if (!isProgram(path.join(bin, "python"))) await install(folder, lock);
+    if (!hasPython(bin)) await install(folder, lock, options);
   });
   return bin;
 }
 
-/** In its own place, since programs name their Python by its path; half of one is removed. */
-async function install(folder: string, lock: string): Promise<void> {
+/** The same where it has been made already; else null. */
+export function madeEnvironment(name: string, lock: string): string | null {
+  const bin = binOf(name, lock);
+  return hasPython(bin) ? bin : null;
+}
+
+function binOf(name: string, lock: string): string {
+  const cache = process.env["TUNEFORM_CACHE"] ?? path.join(os.homedir(), ".cache", "tuneform");
+  const digest = createHash("sha256").update(fs.readFileSync(lock)).digest("hex");
+  return path.join(cache, name, digest.slice(0, 12), "bin");
+}
+
+const hasPython = (bin: string): boolean => isProgram(path.join(bin, "python"));
+
+/** Into a folder beside it, renamed when it is whole; relocatable, since programs else name their Python by its path. */
+async function install(
+  folder: string,
+  lock: string,
+  { versions = ">=3.11", compile = false }: Options,
+): Promise<void> {
   console.warn(`setup: installing ${path.basename(path.dirname(folder))} into ${folder}`);
   const system = await findPython();
   const uv = await ensureUv(path.join(root, ".tuneform", "tools", `uv-${UV_VERSION}`), system, console.warn);
   const env = await indexSettings(system);
+  const part = `${folder}.part`;
   const uvRun = (...args: string[]) =>
     run(execa(uv, [...args, "--quiet"], { env, reject: false, all: true }));
-  try {
-    await uvRun("venv", "--clear", "--python", ">=3.11", folder);
-    await uvRun("pip", "sync", "--require-hashes", "--python", path.join(folder, "bin", "python"), lock);
-  } catch (error) {
-    fs.rmSync(folder, { recursive: true, force: true });
-    throw error;
-  }
+  await uvRun("venv", "--clear", "--relocatable", "--python", versions, part);
+  const sync = ["--require-hashes", ...(compile ? ["--compile-bytecode"] : [])];
+  await uvRun("pip", "sync", ...sync, "--python", path.join(part, "bin", "python"), lock);
+  fs.renameSync(part, folder);
 }

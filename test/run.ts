@@ -15,6 +15,15 @@ interface Step {
   cwd: string;
 }
 
+/** Python beside tests: each folder runs on its own, with its modules beside it. */
+const PROGRAMS = ["test/aws-models", "test/vllm"];
+const SETTINGS = [
+  "--config",
+  "trainer-image/pyproject.toml",
+  "--config",
+  `src = ${JSON.stringify(PROGRAMS)}`,
+];
+
 const steps: Step[] = [
   { name: "types", command: "npx", args: ["tsc"], cwd: root },
   { name: "lint", command: "npx", args: ["eslint", "."], cwd: root },
@@ -22,6 +31,24 @@ const steps: Step[] = [
   { name: "trainer lint", command: python("ruff"), args: ["check", "."], cwd: trainer },
   { name: "trainer format", command: python("ruff"), args: ["format", "--check", "."], cwd: trainer },
   { name: "trainer types", command: python("mypy"), args: [], cwd: trainer },
+  {
+    name: "test programs lint",
+    command: python("ruff"),
+    args: ["check", ...SETTINGS, ...PROGRAMS],
+    cwd: root,
+  },
+  {
+    name: "test programs format",
+    command: python("ruff"),
+    args: ["format", "--check", ...SETTINGS, ...PROGRAMS],
+    cwd: root,
+  },
+  {
+    name: "test programs types",
+    command: python("mypy"),
+    args: ["--config-file", "trainer-image/pyproject.toml", ...PROGRAMS],
+    cwd: root,
+  },
   { name: "trainer tests", command: python("python"), args: ["-m", "pytest"], cwd: trainer },
   { name: "tests", command: "npx", args: ["vitest", "run"], cwd: root },
 ];

@@ -1,10 +1,11 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { addonsOf, type Addon } from "../../core/aws/addons.ts";
+import { addonsOf } from "../../core/aws/addons.ts";
 import { autoModeTagPolicy } from "../../core/aws/auto-mode.ts";
 import { clusterKeyPolicy } from "../../core/aws/key-policy.ts";
 import { kubeconfigOf } from "../../core/aws/kubeconfig.ts";
 import { managedPolicy, roleNamePrefix, serviceTrust } from "../../core/aws/policies.ts";
+import type { Addon } from "../../core/catalog/addons.ts";
 import type { AwsPlan } from "../../core/plan/aws-plan.ts";
 import type { Network } from "./network.ts";
 import { PodRole } from "./pod-role.ts";

@@ -98,7 +98,7 @@ export class GpuNodePool extends pulumi.ComponentResource {
         ...(isBlock ? {} : { instanceTypes: pool.instances.map(({ type }) => type) }),
         scalingConfig: { minSize: 0, desiredSize: 0, maxSize: pool.maxNodes },
         taints: [EKS_TAINT],
-        labels: gpuLabels(pool),
+        labels: gpuLabels(plan, pool),
         launchTemplate: { id: template.id, version: template.latestVersion.apply(String) },
         version: plan.cluster.version,
         ...(gpu.releaseVersion === null ? {} : { releaseVersion: gpu.releaseVersion }),

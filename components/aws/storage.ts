@@ -1,7 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { BROKEN_UPLOAD_DAYS, bucketPolicy, FORMER_DAYS } from "../../core/aws/bucket.ts";
 import type { AwsPlan } from "../../core/plan/aws-plan.ts";
+import { declareBucket } from "./bucket.ts";
 import type { Network } from "./network.ts";
 
 export interface StorageArgs {
@@ -36,56 +36,7 @@ export class Storage extends pulumi.ComponentResource {
   /** Encrypted with S3's own key: a key of ours would add cost to each read and a way to lose everything. */
   #declareBucket(): pulumi.Output<string> {
     const { name, tags } = this.#plan;
-    const bucket = new aws.s3.Bucket("bucket", { bucketPrefix: `${name}-`, tags }, this.#kept);
-    const of = { bucket: bucket.id };
-    new aws.s3.BucketPublicAccessBlock(
-      "bucket",
-      {
-        ...of,
-        blockPublicAcls: true,
-        blockPublicPolicy: true,
-        ignorePublicAcls: true,
-        restrictPublicBuckets: true,
-      },
-      this.#kept,
-    );
-    new aws.s3.BucketOwnershipControls(
-      "bucket",
-      { ...of, rule: { objectOwnership: "BucketOwnerEnforced" } },
-      this.#kept,
-    );
-    new aws.s3.BucketVersioning(
-      "bucket",
-      { ...of, versioningConfiguration: { status: "Enabled" } },
-      this.#kept,
-    );
-    new aws.s3.BucketServerSideEncryptionConfiguration(
-      "bucket",
-      { ...of, rules: [{ applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } }] },
-      this.#kept,
-    );
-    new aws.s3.BucketPolicy(
-      "bucket",
-      { ...of, policy: pulumi.jsonStringify(bucket.arn.apply(bucketPolicy)) },
-      this.#kept,
-    );
-    new aws.s3.BucketLifecycleConfiguration(
-      "bucket",
-      {
-        ...of,
-        rules: [
-          {
-            id: "former-versions",
-            status: "Enabled",
-            filter: { prefix: "" },
-            noncurrentVersionExpiration: { noncurrentDays: FORMER_DAYS },
-            abortIncompleteMultipartUpload: { daysAfterInitiation: BROKEN_UPLOAD_DAYS },
-          },
-        ],
-      },
-      this.#kept,
-    );
-    return bucket.bucket;
+    return declareBucket("bucket", { bucketPrefix: `${name}-`, tags }, this.#kept).bucket;
   }
 
   #declareFileSystem(network: Network): pulumi.Output<string> {

@@ -1,16 +1,18 @@
 import { dnsName } from "../plan/dns-name.ts";
 import { clusterName, type AwsPlan } from "../plan/aws-plan.ts";
-import { GPU_TAINT, POOL_LABEL, type GpuPool } from "../plan/gpu-pools.ts";
+import { GPU_TAINT, POOL_LABEL, poolName, STACK_LABEL, type GpuPool } from "../plan/gpu-pools.ts";
 import { NODE_IMAGES } from "./node-images.ts";
 
-/** Name of a pool's node group and launch template: 63 characters at most. */
-export const nodeGroupName = ({ name }: AwsPlan, pool: GpuPool): string => dnsName(name, pool.name);
+/** Name of a pool's node group and launch template, and of Karpenter's objects: 63 characters at most. */
+export const nodeGroupName = ({ name }: Pick<AwsPlan, "name">, pool: Pick<GpuPool, "name">): string =>
+  poolName(name, pool.name);
 
 /** What pods select, what the device plugin selects, and what keeps the autoscaler from adding more meanwhile. */
-export const gpuLabels = ({ name, gpu }: GpuPool): Record<string, string> => ({
-  [POOL_LABEL]: name,
+export const gpuLabels = (plan: AwsPlan, pool: GpuPool): Record<string, string> => ({
+  [POOL_LABEL]: nodeGroupName(plan, pool),
+  [STACK_LABEL]: plan.name,
   "nvidia.com/gpu.present": "true",
-  "k8s.amazonaws.com/accelerator": gpu,
+  "k8s.amazonaws.com/accelerator": pool.gpu,
 });
 
 /** EKS spells effects in capitals; pods and Karpenter do not. */
@@ -26,7 +28,10 @@ export const capacityType = ({ purchase }: GpuPool) => CAPACITY[purchase];
  */
 export function autoscalerTags(plan: AwsPlan, pool: GpuPool): Record<string, string> {
   const template = "k8s.io/cluster-autoscaler/node-template";
-  const labels = Object.entries(gpuLabels(pool)).map(([key, value]) => [`${template}/label/${key}`, value]);
+  const labels = Object.entries(gpuLabels(plan, pool)).map(([key, value]) => [
+    `${template}/label/${key}`,
+    value,
+  ]);
   return {
     "k8s.io/cluster-autoscaler/enabled": "true",
     [`k8s.io/cluster-autoscaler/${clusterName(plan)}`]: "owned",

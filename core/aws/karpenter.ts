@@ -1,14 +1,14 @@
 import type { Manifest } from "../kubernetes/manifest.ts";
 import { clusterName, type AwsPlan } from "../plan/aws-plan.ts";
 import { GPU_TAINT, type GpuPool } from "../plan/gpu-pools.ts";
-import { DATA_SPEED, gpuLabels, nodeVolumes, poolTags, zonesOf } from "./gpu-nodes.ts";
+import { DATA_SPEED, gpuLabels, nodeGroupName, nodeVolumes, poolTags, zonesOf } from "./gpu-nodes.ts";
 import { METADATA_OPTIONS } from "./launch-template.ts";
 import { karpenterAlias } from "./node-images.ts";
 
-/** What only AWS knows of where a pool's nodes come up. */
-export interface NodeFacts {
-  nodeRoleName: string;
-  subnetIds: string[];
+/** What only AWS knows of where a pool's nodes come up. `Text`: a string, or one that is still to be answered. */
+export interface NodeFacts<Text = string> {
+  nodeRoleName: Text;
+  subnetIds: readonly Text[];
 }
 
 interface Requirement {
@@ -27,7 +27,7 @@ const LAST_GRACE = "48h";
  * A pool as Karpenter makes it: NodePool and its class. Karpenter's controller, its queue and its rights are taken as
  * given: docs/aws.md has the commands. For EKS Auto Mode the class is EKS's own, without an image to choose.
  */
-export function karpenterManifests(plan: AwsPlan, pool: GpuPool, facts: NodeFacts): Manifest[] {
+export function karpenterManifests<Text>(plan: AwsPlan, pool: GpuPool, facts: NodeFacts<Text>): Manifest[] {
   return plan.gpu.nodes === "auto-mode"
     ? [autoModeClass(plan, pool, facts), nodePool(plan, pool, "eks.amazonaws.com", "NodeClass")]
     : [ec2NodeClass(plan, pool, facts), nodePool(plan, pool, "karpenter.k8s.aws", "EC2NodeClass")];
@@ -50,12 +50,12 @@ function nodePool(plan: AwsPlan, pool: GpuPool, group: string, kind: string): Ma
   return {
     apiVersion: "karpenter.sh/v1",
     kind: "NodePool",
-    metadata: { name: pool.name, labels: {} },
+    metadata: { name: nodeGroupName(plan, pool), labels: {} },
     spec: {
       template: {
-        metadata: { labels: gpuLabels(pool) },
+        metadata: { labels: gpuLabels(plan, pool) },
         spec: {
-          nodeClassRef: { group, kind, name: pool.name },
+          nodeClassRef: { group, kind, name: nodeGroupName(plan, pool) },
           requirements,
           taints: [GPU_TAINT],
           expireAfter: EXPIRY,
@@ -68,11 +68,15 @@ function nodePool(plan: AwsPlan, pool: GpuPool, group: string, kind: string): Ma
   };
 }
 
-function ec2NodeClass(plan: AwsPlan, pool: GpuPool, facts: NodeFacts): Manifest & { spec: object } {
+function ec2NodeClass<Text>(
+  plan: AwsPlan,
+  pool: GpuPool,
+  facts: NodeFacts<Text>,
+): Manifest & { spec: object } {
   return {
     apiVersion: "karpenter.k8s.aws/v1",
     kind: "EC2NodeClass",
-    metadata: { name: pool.name, labels: {} },
+    metadata: { name: nodeGroupName(plan, pool), labels: {} },
     spec: {
       amiSelectorTerms: [{ alias: karpenterAlias(plan.gpu) }],
       role: facts.nodeRoleName,
@@ -103,11 +107,15 @@ function ec2NodeClass(plan: AwsPlan, pool: GpuPool, facts: NodeFacts): Manifest 
 /** The group that EKS makes with a cluster, by the tag that EKS gives it (unverified against a running cluster). */
 const clusterGroup = (plan: AwsPlan) => [{ tags: { "aws:eks:cluster-name": clusterName(plan) } }];
 
-function autoModeClass(plan: AwsPlan, pool: GpuPool, facts: NodeFacts): Manifest & { spec: object } {
+function autoModeClass<Text>(
+  plan: AwsPlan,
+  pool: GpuPool,
+  facts: NodeFacts<Text>,
+): Manifest & { spec: object } {
   return {
     apiVersion: "eks.amazonaws.com/v1",
     kind: "NodeClass",
-    metadata: { name: pool.name, labels: {} },
+    metadata: { name: nodeGroupName(plan, pool), labels: {} },
     spec: {
       role: facts.nodeRoleName,
       subnetSelectorTerms: facts.subnetIds.map((id) => ({ id })),

@@ -1,11 +1,11 @@
 import type { Manifest } from "../kubernetes/manifest.ts";
 import { USER } from "../kubernetes/pod.ts";
-import { STORAGE_CLASSES, type AwsPlan } from "../plan/aws-plan.ts";
+import { storageClassNames, type AwsPlan } from "../plan/aws-plan.ts";
 
-interface StorageClass extends Manifest {
+interface StorageClass<Text> extends Manifest {
   kind: "StorageClass";
   provisioner: string;
-  parameters: Record<string, string>;
+  parameters: Record<string, string | Text>;
   reclaimPolicy: "Retain" | "Delete";
   volumeBindingMode: "Immediate" | "WaitForFirstConsumer";
   allowVolumeExpansion: boolean;
@@ -13,11 +13,12 @@ interface StorageClass extends Manifest {
 
 /**
  * Classes of a cluster on AWS. EFS for the workspace: nodes of all zones share it, so that a training whose spot node
- * is taken goes on in another zone. gp3 for what a person adds; its volumes stay in their zone.
+ * is taken goes on in another zone. gp3 for what a person adds; its volumes stay in their zone. `fileSystemId`: a string,
+ * or one that is still to be answered.
  */
-export const storageClasses = (plan: AwsPlan, fileSystemId: string): StorageClass[] => [
+export const storageClasses = <Text>(plan: AwsPlan, fileSystemId: Text): StorageClass<Text>[] => [
   {
-    ...named(STORAGE_CLASSES.efs),
+    ...named(storageClassNames(plan).efs),
     provisioner: "efs.csi.aws.com",
     // An access point for each claim: pods see their folder only, as the user of the trainer image.
     parameters: {
@@ -36,7 +37,7 @@ export const storageClasses = (plan: AwsPlan, fileSystemId: string): StorageClas
     allowVolumeExpansion: false,
   },
   {
-    ...named(STORAGE_CLASSES.gp3),
+    ...named(storageClassNames(plan).gp3),
     // Auto Mode has a driver of its own.
     provisioner: plan.gpu.nodes === "auto-mode" ? "ebs.csi.eks.amazonaws.com" : "ebs.csi.aws.com",
     parameters: { type: "gp3", encrypted: "true" },

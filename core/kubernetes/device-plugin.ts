@@ -1,11 +1,13 @@
+import { dnsName } from "../plan/dns-name.ts";
+import { STACK_LABEL } from "../plan/gpu-pools.ts";
 import type { StackPlan } from "../plan/plan.ts";
-import type { Container, Manifest, PodSpec } from "./manifest.ts";
+import type { Container, Manifest, PodTemplate } from "./manifest.ts";
 import { clusterOf } from "./names.ts";
 import { where } from "./pod.ts";
 
 export interface DaemonSet extends Manifest {
   kind: "DaemonSet";
-  spec: { template: { spec: PodSpec } };
+  spec: { selector: { matchLabels: Record<string, string> }; template: PodTemplate };
 }
 
 /**
@@ -20,9 +22,32 @@ export function devicePluginManifests(plan: StackPlan, manifest: DaemonSet): Dae
   const containers = template.spec.containers.map((container): Container =>
     image === null ? container : { ...container, image },
   );
-  const { pools, nodeSelector, tolerations } = settings;
-  // Nodes of pools carry the manifest's own label and taint.
-  const nodes = pools === null ? where({ nodeSelector, tolerations }) : {};
-  const spec = { ...template.spec, ...nodes, containers };
+  const { nodeSelector, tolerations } = settings;
+  if (plan.aws !== null) return [ofPools(plan.aws.name, manifest, containers)];
+  const spec = { ...template.spec, ...where({ nodeSelector, tolerations }), containers };
   return [{ ...manifest, spec: { ...manifest.spec, template: { ...template, spec } } }];
+}
+
+/**
+ * On nodes of the stack's pools, which carry the manifest's own label and taint besides the stack's. Another stack on the
+ * cluster has its own, of another name, and on no node are two: each would register the same GPUs.
+ */
+function ofPools(stack: string, manifest: DaemonSet, containers: Container[]): DaemonSet {
+  const own = { [STACK_LABEL]: stack };
+  const { metadata, spec: whole } = manifest;
+  const { template } = whole;
+  const spec = { ...template.spec, nodeSelector: { ...template.spec.nodeSelector, ...own }, containers };
+  return {
+    ...manifest,
+    metadata: { ...metadata, name: dnsName(metadata.name, stack), labels: { ...metadata.labels, ...own } },
+    spec: {
+      ...whole,
+      selector: { matchLabels: { ...whole.selector.matchLabels, ...own } },
+      template: {
+        ...template,
+        metadata: { ...template.metadata, labels: { ...template.metadata.labels, ...own } },
+        spec,
+      },
+    },
+  };
 }

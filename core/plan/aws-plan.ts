@@ -1,7 +1,7 @@
 import { NODE_IMAGES } from "../aws/node-images.ts";
 import type { Instance } from "../catalog/instances.ts";
 import type { AwsSettings } from "../spec/aws.ts";
-import { dnsName } from "./dns-name.ts";
+import { dnsName, dnsNameOf } from "./dns-name.ts";
 import type { GpuPool } from "./gpu-pools.ts";
 
 /** A fine-tune as AWS sees it: who pays, and for what. */
@@ -40,11 +40,14 @@ export interface AwsPlan extends Omit<AwsSettings, "name"> {
   installsDevicePlugin: boolean;
 }
 
-/** Names of the storage classes that a stack on AWS makes; docs/aws.md. */
-export const STORAGE_CLASSES = { efs: "tuneform-efs", gp3: "tuneform-gp3" } as const;
+/** Storage classes that a stack makes. They belong to the cluster, so their names say whose they are; docs/aws.md. */
+export const storageClassNames = ({ namespace }: Pick<AwsPlan, "namespace">) => ({
+  efs: dnsName(namespace, "efs"),
+  gp3: dnsName(namespace, "gp3"),
+});
 /** Claim of the bucket in the stack's namespace. */
 export const BUCKET_CLAIM = "bucket";
-/** Volumes belong to the cluster, so their names say whose they are. */
+/** Volumes belong to the cluster too. */
 export const bucketVolumeName = ({ namespace }: Pick<AwsPlan, "namespace">): string =>
   dnsName(namespace, "bucket");
 /** Folders of the bucket: data and bases that people put there, and what runs publish. */
@@ -54,6 +57,9 @@ export const PREFIXES = {
   adapters: "adapters",
   registry: "registry",
 } as const;
+
+/** What AWS adds to it has to fit into names of 63 characters and fewer. */
+const MOST_OF_NAME = 31;
 
 export interface AwsPlanParts {
   stack: string;
@@ -70,7 +76,7 @@ export function planAws({ stack, namespace, settings, ...planned }: AwsPlanParts
   const { costCentre, expiresAt, gpu } = settings;
   return {
     ...settings,
-    name: settings.name ?? dnsName("tuneform", stack).slice(0, 31).replace(/-+$/, ""),
+    name: settings.name ?? dnsNameOf(MOST_OF_NAME, ["tuneform", stack]),
     namespace,
     tags: {
       project: "tuneform",

@@ -10,7 +10,7 @@ export type Purchase = "on-demand" | "spot" | "capacity-block";
 
 /** Nodes of one kind that start when a pod needs them, and end when none does. */
 export interface GpuPool {
-  /** DNS label; value of the label `tuneform.dev/pool` of its nodes. */
+  /** DNS label, of its stack alone: the cluster may have another stack's pool of that name. */
   name: string;
   purpose: "training" | "serving";
   gpu: GpuId;
@@ -32,6 +32,11 @@ export interface Nodes {
 /** Taint of GPU nodes, as every cloud sets it. Pods say `NoSchedule`, EKS says `NO_SCHEDULE`. */
 export const GPU_TAINT = { key: "nvidia.com/gpu", value: "true", effect: "NoSchedule" } as const;
 export const POOL_LABEL = "tuneform.dev/pool";
+/** Of nodes that a stack makes: its AwsPlan's name. */
+export const STACK_LABEL = "tuneform.dev/stack";
+
+/** Of a pool among all pools of a cluster: of its nodes' label, its node group, its objects. `stack`: AwsPlan's name. */
+export const poolName = (stack: string, pool: string): string => dnsName(stack, pool);
 
 /** A training or server that asks for nodes. */
 interface Demand extends PodNeed {

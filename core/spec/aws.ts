@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { ADDONS, IN_AUTO_MODE } from "../catalog/addons.ts";
 import { GPUS } from "../catalog/gpus.ts";
 import { INSTANCES } from "../catalog/instances.ts";
+import { nearest } from "./explain.ts";
 
 const orNull = <T extends z.ZodType>(schema: T) => schema.nullable().default(null);
 const count = () => z.number().int().positive();
@@ -71,7 +73,7 @@ const cluster = z
         z.string().regex(/^v\d+\.\d+\.\d+-eksbuild\.\d+$/, "must be a version such as v1.21.1-eksbuild.3"),
       )
       .default({})
-      .describe("versions of add-ons by name, instead of those of this release"),
+      .describe("versions of add-ons of a new cluster by name, instead of those of this release"),
     logDays: z
       .literal(LOG_DAYS, `must be one of ${LOG_DAYS.join(", ")}: CloudWatch keeps logs for no others`)
       .default(90)
@@ -197,6 +199,7 @@ function rules({ region, network, cluster, gpu }: Checked, context: z.Refinement
       "cluster.autoscalerImage",
       "is missing: without cluster-autoscaler no GPU node of a node group would ever start from zero",
     );
+  addonRules({ cluster, gpu }, issue);
   const isBlock = gpu.purchase === "capacity-block";
   for (const key of ["capacityReservation", "capacityZone"] as const)
     if (isBlock !== (gpu[key] !== null))
@@ -217,6 +220,25 @@ function rules({ region, network, cluster, gpu }: Checked, context: z.Refinement
 }
 
 type Issue = (path: string, message: string) => void;
+
+/** A version that nothing would read is refused: who wrote it believes that the cluster has it. */
+function addonRules({ cluster, gpu }: Pick<Checked, "cluster" | "gpu">, issue: Issue): void {
+  const isAuto = gpu.nodes === "auto-mode";
+  const names = ADDONS.map(({ name }) => name).filter((name) => !isAuto || !IN_AUTO_MODE.has(name));
+  for (const name of Object.keys(cluster.addons)) {
+    const path = `cluster.addons.${name}`;
+    const near = nearest(name, names);
+    if (cluster.existing !== null)
+      issue(path, `is an add-on of cluster ${cluster.existing}, which brings its own → remove it`);
+    else if (isAuto && IN_AUTO_MODE.has(name))
+      issue(path, "is brought by EKS Auto Mode itself, in its own version → remove it, or another gpu.nodes");
+    else if (!names.includes(name))
+      issue(
+        path,
+        `is no add-on that the stack makes → ${near === undefined ? "" : `did you mean ${near}? `}one of ${names.join(", ")}`,
+      );
+  }
+}
 
 /** `1.35.6-20260714` of EKS's AL2023 images, `1.47.0-6154605b` of Bottlerocket's, which is no version of Kubernetes. */
 const RELEASES = { al2023: /^\d+\.\d+\.\d+-\d{8}$/, bottlerocket: /^\d+\.\d+\.\d+-[0-9a-f]{8}$/ };

@@ -44,8 +44,7 @@ const gateway = z
   })
   .prefault({});
 
-/** `tuneform:kubernetes` of a stack file: the cluster, and how its pods look. */
-export const kubernetesSchema = z
+const fields = z
   .strictObject({
     namespace: orNull(label).describe("null: tuneform-<stack>"),
     kubeconfig: orNull(z.string().min(1)).describe("path; null: KUBECONFIG, or ~/.kube/config"),
@@ -68,7 +67,9 @@ export const kubernetesSchema = z
       .default("present")
       .describe("NVIDIA's: there already, or to be installed from manifests/"),
     devicePluginImage: orNull(image).describe("for devicePlugin: install; null: that of the manifest"),
-    storageClass: orNull(objectName).describe("of the workspace volume; needed without workspaceClaim"),
+    storageClass: orNull(objectName).describe(
+      "of the workspace volume; needed without workspaceClaim; null on AWS: the stack's own",
+    ),
     workspaceSize: size.default("50Gi").describe("of the workspace volume"),
     accessMode: z.enum(["ReadWriteOnce", "ReadWriteMany"]).default("ReadWriteOnce"),
     workspaceClaim: orNull(objectName).describe("a claim that is there already, instead of a new one"),
@@ -90,6 +91,11 @@ export const kubernetesSchema = z
       .describe("where pods may reach the API server, on 443 and 6443"),
   })
   .superRefine(rules);
+
+/** `tuneform:kubernetes` of a stack file: the cluster, and how its pods look. */
+export const kubernetesSchema = fields.superRefine(classRule);
+/** The same on AWS, where the stack makes a class of its own. */
+export const kubernetesOnAwsSchema = fields;
 
 /** Validated settings of a cluster, every default filled in. */
 export type KubernetesSettings = z.infer<typeof kubernetesSchema>;
@@ -117,11 +123,6 @@ function rules(settings: Checked, context: z.RefinementCtx): void {
         key,
         `${settings[key]} has no digest, and a tag can move → add @sha256:…, or set allowImageTags: true for images that were loaded into a test cluster`,
       );
-  if (settings.storageClass === null && settings.workspaceClaim === null)
-    issue(
-      "storageClass",
-      "is missing: without a class a claim may wait for its pod for ever → one of `kubectl get storageclass`, or workspaceClaim",
-    );
   if (settings.gpu !== null && !GPUS[settings.gpu].bf16)
     issue("gpu", `${settings.gpu} has no bf16, which training and serving on a GPU take`);
   if (settings.engine === "vllm" && settings.gpu === null)
@@ -130,4 +131,14 @@ function rules(settings: Checked, context: z.RefinementCtx): void {
     issue("devicePlugin", "is for clusters with GPUs → set gpu, or devicePlugin: present");
   if (settings.gateway.nodePort !== null && settings.gateway.serviceType !== "NodePort")
     issue("gateway.nodePort", `is for serviceType NodePort, this is ${settings.gateway.serviceType}`);
+}
+
+function classRule({ storageClass, workspaceClaim }: Checked, context: z.RefinementCtx): void {
+  if (storageClass === null && workspaceClaim === null)
+    context.addIssue({
+      code: "custom",
+      path: ["storageClass"],
+      message:
+        "is missing: without a class a claim may wait for its pod for ever → one of `kubectl get storageclass`, or workspaceClaim",
+    });
 }

@@ -72,7 +72,7 @@ function valueOf(
     at: positionAt(error.pos[0]),
     message:
       error.code === "MULTIPLE_DOCS"
-        ? "a second document begins here; one fine-tune a file"
+        ? "a second document begins here; a file has one"
         : (error.message.split("\n")[0] ?? "").replace(/ at line \d+, column \d+:?$/, ""),
   }));
   let alias: Position | undefined;

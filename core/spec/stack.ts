@@ -2,7 +2,7 @@ import { z } from "zod";
 import { INSTANCES } from "../catalog/instances.ts";
 import { awsSchema, type AwsSettings } from "./aws.ts";
 import { explain, nearest } from "./explain.ts";
-import { kubernetesSchema, type KubernetesSettings } from "./kubernetes.ts";
+import { kubernetesOnAwsSchema, kubernetesSchema, type KubernetesSettings } from "./kubernetes.ts";
 import { InvalidInput, type Problem } from "./problems.ts";
 
 /** The engine keeps every value as text. */
@@ -52,7 +52,8 @@ export function parseStackConfig(raw: Record<string, string>, file: string): Sta
   const result = stackSchema.safeParse(raw);
   const aws = blockOf(raw, "aws", ["aws"], awsSchema);
   const inCluster = { ...(aws.value === null ? {} : awsDefaults(aws.value)) };
-  const cluster = blockOf(raw, "kubernetes", ["kubernetes", "aws"], kubernetesSchema, inCluster);
+  const inside = raw["target"] === "aws" ? kubernetesOnAwsSchema : kubernetesSchema;
+  const cluster = blockOf(raw, "kubernetes", ["kubernetes", "aws"], inside, inCluster);
   const faults = [
     ...(result.success ? [] : result.error.issues.flatMap(faultsOf)),
     ...aws.faults,
@@ -67,8 +68,8 @@ export function parseStackConfig(raw: Record<string, string>, file: string): Sta
 /** What a cluster on AWS has unless its `tuneform:kubernetes` says otherwise. */
 function awsDefaults({ network, gpu }: AwsSettings): Record<string, unknown> {
   return {
-    // Nodes that train and nodes that serve share the volume, in whichever zone they could be had.
-    storageClass: "tuneform-efs",
+    // Nodes that train and nodes that serve share the volume, in whichever zone they could be had; its class is the
+    // stack's own, by a name that follows from the stack's.
     accessMode: "ReadWriteMany",
     apiServerCidr: network.cidr,
     // The device plugin and the GPU of each pod follow from the pools; this one is only "there are GPUs".

@@ -65,6 +65,7 @@ def place(target: dict[str, Any], path: str, value: Any) -> None:
 
 
 def inside(target: dict[str, Any], part: str) -> dict[str, Any]:
-    if part.endswith("[]"):
-        return target.setdefault(part[:-2], [{}])[0]
-    return target.setdefault(part, {})
+    """The object at one part of a path, made where it is missing; `[]` is the first of a list."""
+    of_list = part.endswith("[]")
+    found: dict[str, Any] = target.setdefault(part[:-2], [{}])[0] if of_list else target.setdefault(part, {})
+    return found

@@ -1,49 +1,32 @@
 import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, describe, expect, it } from "vitest";
-import { StateStore } from "../../components/aws/bootstrap/state-store.ts";
 import type { PolicyDocument } from "../../core/aws/policies.ts";
 import { GITHUB_ISSUER } from "../../core/aws/github-trust.ts";
 import { ACCOUNT, REGION, settings, store } from "./bootstrap-example.ts";
-
-interface Declared {
-  type: string;
-  name: string;
-  inputs: Record<string, unknown>;
-}
+import { collect, type Collected } from "./collect.ts";
+import { valueOf } from "./declared.ts";
 
 describe("`pulumi up` in bootstrap/aws", () => {
-  const declared: Declared[] = [];
-  const calls: string[] = [];
+  let declared: Collected[];
+  let calls: string[];
   let outputs: Record<string, unknown>;
 
   beforeAll(async () => {
     for (const [key, value] of Object.entries(settings))
       pulumi.runtime.setConfig(`tuneform-bootstrap:${key}`, String(value));
-    await pulumi.runtime.setMocks(
-      {
-        newResource({ type, name, inputs, id }) {
-          declared.push({ type, name, inputs: inputs as Record<string, unknown> });
-          const arn = type === "aws:s3/bucket:Bucket" ? store.bucketArn : `arn:aws:${type}/${name}`;
-          return { id: id ?? `${name}-id`, state: { arn, keyId: `${name}-id`, ...inputs } as object };
-        },
-        call: ({ token }) => {
-          calls.push(token);
-          return {};
-        },
-      },
-      "tuneform-bootstrap",
-      "account",
-    );
     const file = path.resolve(import.meta.dirname, "../../bootstrap/aws/index.ts");
-    const program = (await import(file)) as Record<string, pulumi.Output<unknown>>;
     const keys = ["backendUrl", "secretsProvider", "previewRoleArn", "deployRoleArn"] as const;
-    const values = await Promise.all(
-      keys.map((key) => new Promise((resolve) => program[key]?.apply((value) => resolve(value)))),
+    const collected = await collect(
+      async () => {
+        const program = (await import(file)) as Record<string, pulumi.Output<unknown>>;
+        const values = await Promise.all(keys.map((key) => valueOf(program[key]!)));
+        outputs = Object.fromEntries(keys.map((key, index) => [key, values[index]]));
+      },
+      { project: "tuneform-bootstrap", stack: "account" },
     );
-    outputs = Object.fromEntries(keys.map((key, index) => [key, values[index]]));
-    // What nothing waits for is still on its way.
-    await pulumi.runtime.disconnect();
+    declared = collected.resources;
+    calls = collected.invokes;
   });
 
   const all = (type: string) => declared.filter((each) => each.type === type);
@@ -67,7 +50,7 @@ describe("`pulumi up` in bootstrap/aws", () => {
         {
           applyServerSideEncryptionByDefault: {
             sseAlgorithm: "aws:kms",
-            kmsMasterKeyId: "arn:aws:aws:kms/key:Key/state-key",
+            kmsMasterKeyId: "arn:aws:kms:us-east-1:111122223333:key/state-key",
           },
         },
       ],
@@ -77,6 +60,9 @@ describe("`pulumi up` in bootstrap/aws", () => {
       blockPublicPolicy: true,
       ignorePublicAcls: true,
       restrictPublicBuckets: true,
+    });
+    expect(one("aws:s3/bucketOwnershipControls:BucketOwnershipControls")).toMatchObject({
+      rule: { objectOwnership: "BucketOwnerEnforced" },
     });
     expect(one("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")).toMatchObject({
       rules: [{ status: "Enabled", noncurrentVersionExpiration: { noncurrentDays: 90 } }],
@@ -104,7 +90,7 @@ describe("`pulumi up` in bootstrap/aws", () => {
     for (const { inputs } of keys) expect(inputs).toMatchObject({ enableKeyRotation: true });
     expect(outputs).toMatchObject({
       backendUrl: `s3://tuneform-state-${ACCOUNT}-${REGION}?region=${REGION}&awssdk=v2`,
-      secretsProvider: `awskms:///arn:aws:aws:kms/key:Key/secrets-key?region=${REGION}&awssdk=v2`,
+      secretsProvider: `awskms:///arn:aws:kms:us-east-1:111122223333:key/secrets-key?region=${REGION}&awssdk=v2`,
     });
   });
 
@@ -127,7 +113,7 @@ describe("`pulumi up` in bootstrap/aws", () => {
   });
 
   it("bounds the deploy role, and attaches its policies to it alone", () => {
-    const boundary = "arn:aws:aws:iam/policy:Policy/tuneform-deploy-boundary";
+    const boundary = "arn:aws:iam::111122223333:policy/tuneform-deploy-boundary";
     expect(one("aws:iam/role:Role", "deploy")).toMatchObject({ permissionsBoundary: boundary });
     const attached = all("aws:iam/rolePolicyAttachment:RolePolicyAttachment").map(({ inputs }) => inputs);
     expect(attached.map(({ role }) => role)).toEqual(Array(3).fill("tuneform-deploy"));
@@ -135,17 +121,10 @@ describe("`pulumi up` in bootstrap/aws", () => {
     expect(one("aws:iam/rolePolicy:RolePolicy")).toMatchObject({ role: "tuneform-preview" });
   });
 
-  it("protects bucket and keys: without them no stack could be changed or removed", () => {
-    const again = new StateStore("again", { settings }) as unknown as { __childResources: Set<Protected> };
-    const kept = [...again.__childResources].filter(({ __protect }) => __protect);
-    expect(kept.map(({ __name }) => __name).sort()).toEqual(
-      ["secrets-alias", "secrets-key", "state", "state-alias", "state-key"].sort(),
-    );
+  it("protects keys, and bucket with all that keeps it closed: without them no stack could be changed", () => {
+    const isHeld = ({ type }: Collected) => type.startsWith("aws:s3/") || type.startsWith("aws:kms/");
+    const held = declared.filter(isHeld);
+    expect(held.length).toBeGreaterThan(9);
+    expect(held.filter(({ protect }) => !protect)).toEqual([]);
   });
 });
-
-/** Fields of the SDK's Resource that no type shows. */
-interface Protected {
-  __name: string;
-  __protect: boolean;
-}

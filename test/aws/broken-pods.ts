@@ -79,8 +79,8 @@ export const BROKEN_PODS: Broken[] = [
   [
     "claims and classes that are named are declared",
     "a class that nobody made",
-    (set) => without(set, ({ name }) => name === "storageclass-tuneform-efs"),
-    /names class tuneform-efs/,
+    (set) => without(set, ({ name }) => name === "storageclass-tuneform-test-efs"),
+    /names class tuneform-test-efs/,
   ],
   [
     "images are pinned by their digests",

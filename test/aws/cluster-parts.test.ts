@@ -1,11 +1,12 @@
 import { runSimulation } from "@cloud-copilot/iam-simulate";
 import { load } from "js-yaml";
 import { describe, expect, it } from "vitest";
-import { ADDON_NAMES, addonsOf } from "../../core/aws/addons.ts";
+import { addonsOf } from "../../core/aws/addons.ts";
 import { networkPolicySwitch } from "../../core/aws/auto-mode.ts";
 import { clusterKeyPolicy } from "../../core/aws/key-policy.ts";
 import { karpenterManifests } from "../../core/aws/karpenter.ts";
 import { kubeconfigOf } from "../../core/aws/kubeconfig.ts";
+import { ADDONS, IN_AUTO_MODE } from "../../core/catalog/addons.ts";
 import { ADMIN, awsExample } from "./aws-example.ts";
 
 describe("add-ons", () => {
@@ -48,7 +49,11 @@ describe("add-ons", () => {
     expect(nodeClass).toHaveProperty(["spec", "tags", "ebs.csi.aws.com/cluster-name"], "tuneform-test");
   });
 
-  it("are each named once", () => expect(new Set(ADDON_NAMES).size).toBe(ADDON_NAMES.length));
+  it("are each named once, those of Auto Mode among them", () => {
+    const names = ADDONS.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names).toEqual(expect.arrayContaining([...IN_AUTO_MODE]));
+  });
 });
 
 describe("the policy of a cluster's key", () => {

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { mockState, type Inputs } from "./mock-state.ts";
+import { mockState, type Inputs, type Made } from "./mock-state.ts";
 
 /** A resource as the program asked the engine for it. */
 export interface Collected {
@@ -49,11 +49,23 @@ interface Monitor {
   registerResource(request: Request, callback: Callback): Promise<void>;
 }
 
+interface Options {
+  /** As `pulumi preview` runs it. */
+  preview?: boolean;
+  project?: string;
+  stack?: string;
+  /** What a cloud would answer. */
+  stateOf?: (type: string, name: string, inputs: Inputs) => Made;
+}
+
 /**
- * Run a Pulumi program without an engine and a cloud, and collect what it declares. `preview`: as `pulumi preview` runs
- * it. The program's error is thrown on; one run at a time, since the SDK's settings are global.
+ * Run a Pulumi program without an engine and a cloud, and collect what it declares. The program's error is thrown on;
+ * one run at a time, since the SDK's settings are global.
  */
-export async function collect(program: () => unknown, { preview = false } = {}): Promise<Collection> {
+export async function collect(
+  program: () => unknown,
+  { preview = false, project = "tuneform", stack = "test", stateOf = mockState }: Options = {},
+): Promise<Collection> {
   const found: Collection = { resources: [], invokes: [], reads: [] };
   // The monitor calls newResource before it first waits, so this is of the request at hand.
   let latest: Inputs = {};
@@ -63,15 +75,15 @@ export async function collect(program: () => unknown, { preview = false } = {}):
         const read = custom === true && id !== undefined && id !== "";
         if (read) found.reads.push(`${type} ${id}`);
         latest = inputs as Inputs;
-        return mockState(type, name, inputs as Inputs);
+        return stateOf(type, name, inputs as Inputs);
       },
       call({ token }) {
         found.invokes.push(token);
         return {};
       },
     },
-    "tuneform",
-    "test",
+    project,
+    stack,
     preview,
   );
   const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;

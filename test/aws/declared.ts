@@ -1,6 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
-import { MockMonitor } from "@pulumi/pulumi/runtime/mocks.js";
-import { vi } from "vitest";
+import type * as pulumi from "@pulumi/pulumi";
+import { collect, type Collected } from "./collect.ts";
 
 /** A resource as the engine is asked for it. */
 export interface Declared {
@@ -17,32 +16,6 @@ export interface Declared {
   ignoreChanges: string[];
 }
 
-/** What the generated stubs of @grpc/grpc-js say of a registration. */
-interface Registration {
-  getType(): string;
-  getName(): string;
-  getParent(): string;
-  getProtect(): boolean;
-  getDependenciesList(): string[];
-  getIgnorechangesList(): string[];
-}
-
-type Register = MockMonitor["registerResource"];
-
-/** Outputs that AWS answers, of the shape that it has. */
-const ANSWERS: Record<string, (name: string) => object> = {
-  "aws:iam/role:Role": (name) => ({ arn: `arn:aws:iam::111122223333:role/${name}`, name }),
-  "aws:kms/key:Key": (name) => ({ arn: `arn:aws:kms:us-east-1:111122223333:key/${name}` }),
-  "aws:eks/cluster:Cluster": () => ({
-    endpoint: "https://0123.gr7.us-east-1.eks.amazonaws.com",
-    certificateAuthority: { data: "Q0VSVA==" },
-  }),
-  "aws:eks/nodeGroup:NodeGroup": (name) => ({
-    resources: [{ autoscalingGroups: [{ name: `eks-${name}` }] }],
-  }),
-  "aws:ec2/launchTemplate:LaunchTemplate": () => ({ latestVersion: 1 }),
-};
-
 export interface Program<T> {
   resources: Declared[];
   /** Calls of the provider: none, or a preview would ask AWS. */
@@ -52,41 +25,29 @@ export interface Program<T> {
 
 /** Run a program under mocks and collect what it declares, with its order. */
 export async function declaredBy<T>(program: () => T): Promise<Program<T>> {
-  const resources: Declared[] = [];
-  const calls: string[] = [];
-  await pulumi.runtime.setMocks({
-    newResource: ({ type, name, inputs }) => {
-      const found = resources.find((each) => each.type === type && each.name === name);
-      found!.inputs = inputs as Record<string, unknown>;
-      return { id: `${name}-id`, state: { ...(inputs as object), ...ANSWERS[type]?.(name) } };
-    },
-    call: ({ token }) => {
-      calls.push(token);
-      return {};
-    },
-  });
-  // Mocks are not told the order: the monitor is.
-  const monitor = MockMonitor.prototype;
-  const register = Object.getOwnPropertyDescriptor(monitor, "registerResource")!.value as Register;
-  const spy = vi.spyOn(monitor, "registerResource").mockImplementation(function (this: MockMonitor, ...args) {
-    const [request] = args as [Registration, unknown];
-    resources.push({
-      key: `${request.getType().split(":").at(-1)}/${request.getName()}`,
-      type: request.getType(),
-      name: request.getName(),
-      inputs: {},
-      after: request.getDependenciesList().map(keyOf),
-      parent: keyOf(request.getParent()),
-      protect: request.getProtect(),
-      ignoreChanges: request.getIgnorechangesList(),
-    });
-    return register.apply(this, args);
-  });
-  const result = program();
-  await pulumi.runtime.disconnect();
-  spy.mockRestore();
-  return { resources, calls, result };
+  let result: T | undefined;
+  const { resources, invokes } = await collect(() => (result = program()));
+  return { resources: resources.map(declared), calls: invokes, result: result as T };
 }
+
+const declared = ({
+  type,
+  name,
+  inputs,
+  dependsOn,
+  parent,
+  protect,
+  ignoreChanges,
+}: Collected): Declared => ({
+  key: `${type.split(":").at(-1)}/${name}`,
+  type,
+  name,
+  inputs,
+  after: dependsOn.map(keyOf),
+  parent: keyOf(parent ?? ""),
+  protect,
+  ignoreChanges,
+});
 
 /** `Kind/name` of a URN. */
 function keyOf(urn: string): string {

@@ -64,7 +64,8 @@ describe.each(COMBINATIONS)("a node group of $ami, $purchase", ({ ami, purchase 
 
   it("is labelled with all that its pods, the device plugin and the autoscaler look for", () => {
     expect(group().inputs["labels"]).toEqual({
-      ...nodesOfPool(name).nodeSelector,
+      ...nodesOfPool(`tuneform-test-${name}`).nodeSelector,
+      "tuneform.dev/stack": "tuneform-test",
       "nvidia.com/gpu.present": "true",
       "k8s.amazonaws.com/accelerator": trainsOn,
     });
@@ -128,7 +129,8 @@ describe.each(COMBINATIONS)("a node group of $ami, $purchase", ({ ami, purchase 
     expect(Object.fromEntries(tags.map(({ tag }) => [(tag as Tag).key, (tag as Tag).value]))).toEqual({
       "k8s.io/cluster-autoscaler/enabled": "true",
       "k8s.io/cluster-autoscaler/tuneform-test": "owned",
-      [`${node}/label/tuneform.dev/pool`]: name,
+      [`${node}/label/tuneform.dev/pool`]: `tuneform-test-${name}`,
+      [`${node}/label/tuneform.dev/stack`]: "tuneform-test",
       [`${node}/label/nvidia.com/gpu.present`]: "true",
       [`${node}/label/k8s.amazonaws.com/accelerator`]: trainsOn,
       [`${node}/taint/nvidia.com/gpu`]: `true:${GPU_TAINT.effect}`,

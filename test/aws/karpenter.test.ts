@@ -36,7 +36,7 @@ const COMBINATIONS = (["on-demand", "spot"] as const).flatMap((purchase) => [
 
 describe.each(COMBINATIONS)("a pool of $nodes, $ami, $purchase", (gpu) => {
   const { nodeClass, nodePool, template, spec, classSpec } = made({ gpu });
-  const name = `train-g6-xlarge-${gpu.purchase}`;
+  const name = `tuneform-test-train-g6-xlarge-${gpu.purchase}`;
 
   it("is a NodePool of the present API, with a class of its own", () => {
     expect(nodePool).toMatchObject({ apiVersion: "karpenter.sh/v1", kind: "NodePool", metadata: { name } });

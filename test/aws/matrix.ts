@@ -32,7 +32,7 @@ const OWN_BASE = "own base";
 /** Two that train on the same type, so that there is a pool to share, and one that no GPU serves. */
 const MODELS = ["route-phi-3-mini", "route-mistral-7b", "route-stablelm"];
 
-const CLUSTERS: Record<string, Settings> = {
+export const CLUSTERS: Record<string, Settings> = {
   "a new cluster": {},
   "a cluster that is there": {
     cluster: { existing: "shared" },
@@ -75,7 +75,7 @@ function cross(): Combination[] {
   return all;
 }
 
-const one = (title: string, changes: Settings, inside: object = {}): Combination => ({
+export const one = (title: string, changes: Settings, inside: object = {}): Combination => ({
   title,
   changes,
   inside,
@@ -107,7 +107,7 @@ export const COMBINATIONS: Combination[] = [
 ];
 
 /** The plan of a combination, by the same loader as `pulumi up`. */
-export async function planOf({ changes, inside, models }: Combination): Promise<StackPlan> {
+export async function planOf({ changes, inside, models }: Combination, stack = "test"): Promise<StackPlan> {
   await exampleData();
   const { raw } = readStackFile(root, "aws.example");
   const keys = Object.fromEntries(
@@ -126,7 +126,7 @@ export async function planOf({ changes, inside, models }: Combination): Promise<
     const files = models.map((name) =>
       name === OWN_BASE && own !== null ? own.model : path.join(root, "examples", "aws", `${name}.yaml`),
     );
-    return await loadStackPlan({ root, stack: "test", config, files });
+    return await loadStackPlan({ root, stack, config, files });
   } finally {
     if (own !== null) fs.rmSync(own.folder, { recursive: true });
   }

@@ -1,44 +1,44 @@
 /** Properties of a resource as JSON. */
 export type Inputs = Record<string, unknown>;
 
-export const ACCOUNT = "111122223333";
+const ACCOUNT = "111122223333";
 
-interface Made {
+export interface Made {
   id: string;
   state: Inputs;
 }
 
-/** What a cloud would add to the inputs, by type: as much as the program reads. */
+const kindOf = (type: string): string => type.split(":").at(-1) ?? "";
+
+/** ARN of a kind of resource: `arn:aws:eks:us-east-1:111122223333:cluster/name`. */
+function arnOf(type: string, name: string): string {
+  const [, service = ""] = type.split(/[:/]/);
+  const region = service === "iam" ? "" : "us-east-1";
+  return `arn:aws:${service}:${region}:${ACCOUNT}:${kindOf(type).toLowerCase()}/${name}`;
+}
+
+const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
+
+/** What a cloud would add to the inputs, by type: as much as programs read. */
 const STATES: Record<string, (name: string, inputs: Inputs) => { id?: string; more?: Inputs }> = {
-  "aws:eks/cluster:Cluster": (name, inputs) => ({
+  "aws:eks/cluster:Cluster": (_name, inputs) => ({
     id: String(inputs["name"]),
     more: {
-      arn: arn("eks", `cluster/${name}`),
-      endpoint: "https://0123456789ABCDEF.gr7.us-east-1.eks.amazonaws.com",
-      certificateAuthority: { data: "Y2VydGlmaWNhdGU=" },
+      endpoint: "https://0123.gr7.us-east-1.eks.amazonaws.com",
+      certificateAuthority: { data: "Q0VSVA==" },
     },
   }),
   "aws:eks/nodeGroup:NodeGroup": (name) => ({
-    more: {
-      arn: arn("eks", `nodegroup/${name}`),
-      resources: [
-        { autoscalingGroups: [{ name: `eks-${name}` }], remoteAccessSecurityGroupId: "sg-0123456789abcdef0" },
-      ],
-    },
+    more: { resources: [{ autoscalingGroups: [{ name: `eks-${name}` }] }] },
   }),
-  "aws:ec2/launchTemplate:LaunchTemplate": () => ({ id: "lt-0123456789abcdef0", more: { latestVersion: 1 } }),
-  "aws:iam/role:Role": (name, inputs) => {
-    const made = `${(inputs["namePrefix"] as string | undefined) ?? name}-0001`;
-    return { id: made, more: { name: made, arn: `arn:aws:iam::${ACCOUNT}:role/${made}` } };
-  },
-  "aws:s3/bucket:Bucket": (_name, inputs) => {
-    const bucket = `${String(inputs["bucketPrefix"])}0001`;
+  "aws:ec2/launchTemplate:LaunchTemplate": () => ({ more: { latestVersion: 1 } }),
+  "aws:s3/bucket:Bucket": (_name, { bucket: given, bucketPrefix }) => {
+    const bucket = textOf(given) ?? `${textOf(bucketPrefix) ?? ""}0001`;
     return { id: bucket, more: { bucket, arn: `arn:aws:s3:::${bucket}` } };
   },
-  "aws:efs/fileSystem:FileSystem": () => ({ id: "fs-0123456789abcdef0" }),
-  "aws:ec2/vpc:Vpc": () => ({ id: "vpc-0123456789abcdef0" }),
-  "aws:ec2/subnet:Subnet": (name) => ({ id: `subnet-${name}` }),
-  "aws:kms/key:Key": (name) => ({ more: { arn: arn("kms", `key/${name}`), keyId: name } }),
+  "aws:iam/openIdConnectProvider:OpenIdConnectProvider": () => ({
+    more: { arn: `arn:aws:iam::${ACCOUNT}:oidc-provider/token.actions.githubusercontent.com` },
+  }),
   "pulumi-nodejs:dynamic/tuneform:Outcome": (name, inputs) => {
     const { name: fineTune, runId, rank } = inputs as { name: string; runId: string; rank: number };
     return {
@@ -57,10 +57,29 @@ const STATES: Record<string, (name: string, inputs: Inputs) => { id?: string; mo
   },
 };
 
-const arn = (service: string, rest: string) => `arn:aws:${service}:us-east-1:${ACCOUNT}:${rest}`;
-
-/** A resource as if it had been made: id, inputs, and what only the cloud knows. */
+/** A resource as if it had been made: id, inputs, and what only the cloud knows. Ids say whose they are. */
 export function mockState(type: string, name: string, inputs: Inputs): Made {
   const { id = `${name}-id`, more = {} } = STATES[type]?.(name, inputs) ?? {};
-  return { id, state: { arn: arn("mock", `${type}/${name}`), ...inputs, ...more } };
+  return { id, state: { arn: arnOf(type, name), name, keyId: name, ...inputs, ...more } };
+}
+
+/** Kinds whose ids are hex digits behind a prefix, which the descriptions of AWS's calls look at. */
+const PREFIXES: Record<string, string> = {
+  Vpc: "vpc",
+  Subnet: "subnet",
+  SecurityGroup: "sg",
+  FileSystem: "fs",
+  LaunchTemplate: "lt",
+};
+
+/** The same with ids, and with ARNs, of the patterns that AWS's own have. */
+export function stateLikeAws(type: string, name: string, inputs: Inputs): Made {
+  const plain = name.replace(/[^\w-]/g, "-");
+  const { id, state } = mockState(type, plain, inputs);
+  const prefix = PREFIXES[kindOf(type)];
+  const hex = Buffer.from(name).toString("hex").padEnd(17, "0").slice(0, 17);
+  return {
+    id: prefix === undefined ? id : `${prefix}-${hex}`,
+    state: { ...state, keyId: "11111111-1111-1111-1111-111111111111" },
+  };
 }

@@ -158,7 +158,7 @@ export function podSecurityFaults(set: StackSet): string[] {
 export function devicePluginFaults(set: StackSet): string[] {
   const { gpu, pools } = set.plan.aws!;
   const isNeeded = gpu.ami === "al2023" && gpu.nodes !== "auto-mode" && pools.length > 0;
-  const plugins = podsOf(set).filter(({ owner }) => owner.name === "daemonset-nvidia-device-plugin");
+  const plugins = podsOf(set).filter(({ owner }) => owner.name.startsWith("daemonset-nvidia-device-plugin-"));
   if (plugins.length !== (isNeeded ? 1 : 0)) return [`${plugins.length} device plugins`];
   return plugins.flatMap(({ spec }) =>
     nodePoolsOf(set)

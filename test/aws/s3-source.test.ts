@@ -34,6 +34,7 @@ beforeEach(() => {
   root = fs.mkdtempSync(path.join(os.tmpdir(), "tuneform-s3-"));
   for (const folder of ["data", "models"]) fs.mkdirSync(path.join(root, folder));
   fs.writeFileSync(path.join(root, "data", "rows.jsonl"), CONTENT);
+  fs.cpSync(path.join(project, "manifests"), path.join(root, "manifests"), { recursive: true });
 });
 afterEach(() => fs.rmSync(root, { recursive: true, force: true }));
 

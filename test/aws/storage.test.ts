@@ -5,7 +5,7 @@ import { Storage } from "../../components/aws/storage.ts";
 import { bucketPolicy } from "../../core/aws/bucket.ts";
 import { bucketVolume } from "../../core/aws/bucket-volume.ts";
 import { storageClasses } from "../../core/aws/storage-classes.ts";
-import { BUCKET_CLAIM, STORAGE_CLASSES, type AwsPlan } from "../../core/plan/aws-plan.ts";
+import { BUCKET_CLAIM, storageClassNames, type AwsPlan } from "../../core/plan/aws-plan.ts";
 import { awsExample } from "./aws-example.ts";
 import { declaredBy, reading, type Declared, type Program } from "./declared.ts";
 import { decision } from "./iam.ts";
@@ -145,8 +145,9 @@ describe("the bucket's policy", () => {
 
 describe("volumes in the cluster", () => {
   it("are made of classes with the names that the planner gives to claims", () => {
-    const [efs, gp3] = storageClasses(awsExample(), "fs-1");
-    expect(efs?.metadata.name).toBe(STORAGE_CLASSES.efs);
+    const plan = awsExample();
+    const [efs, gp3] = storageClasses(plan, "fs-1");
+    expect(efs?.metadata.name).toBe(storageClassNames(plan).efs);
     expect(efs).toMatchObject({
       provisioner: "efs.csi.aws.com",
       parameters: {
@@ -158,7 +159,7 @@ describe("volumes in the cluster", () => {
       },
       reclaimPolicy: "Retain",
     });
-    expect(gp3?.metadata.name).toBe(STORAGE_CLASSES.gp3);
+    expect(gp3?.metadata.name).toBe(storageClassNames(plan).gp3);
     expect(gp3).toMatchObject({
       parameters: { type: "gp3", encrypted: "true" },
       // Before its pod is placed nobody knows the zone.

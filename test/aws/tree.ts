@@ -2,8 +2,8 @@ import type { AwsPlan } from "../../core/plan/aws-plan.ts";
 import type { StackPlan } from "../../core/plan/plan.ts";
 import { ofType, type StackSet } from "./stack-set.ts";
 
-/** Tags of one group: two by which the autoscaler finds it, three labels, a taint, two resources. */
-const TAGS_OF_GROUP = 8;
+/** Tags of one group: two by which the autoscaler finds it, four labels, a taint, two resources. */
+const TAGS_OF_GROUP = 9;
 /** Zones of the example's network. */
 const ZONES = 3;
 

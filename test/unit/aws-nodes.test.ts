@@ -111,8 +111,8 @@ describe("NVIDIA's device plugin as the stack brings it", () => {
   const { containers, volumes, nodeSelector, tolerations } = readDevicePlugin(root).spec.template.spec;
   const [pool] = planOf(["a"]).pools;
 
-  // Time-slicing and MPS isolate no memory: a server beside a training would end it. There is no setting for them; the
-  // plugin takes them from a file that CONFIG_FILE or --config-file names, which nothing sets.
+  // Time-slicing and MPS isolate no memory: a server beside a training would end it. Of a manifest that people put in
+  // its place: test/bad-input-manifest-cases.ts.
   it("shares no GPU: it is given no configuration at all", () => {
     for (const { args = [], command = [], env = [] } of containers) {
       expect([...command, ...args]).toEqual([]);
@@ -122,7 +122,7 @@ describe("NVIDIA's device plugin as the stack brings it", () => {
   });
 
   it("runs on nodes of pools, and on no other", () => {
-    expect(gpuLabels(pool!)).toMatchObject(nodeSelector ?? { none: "selects every node" });
+    expect(gpuLabels(planOf(["a"]), pool!)).toMatchObject(nodeSelector ?? { none: "selects every node" });
     expect(tolerations).toEqual(nodesOfPool(pool!.name).tolerations);
   });
 });
@@ -132,7 +132,10 @@ describe("a pool's nodes", () => {
     const plan = planOf(["a"]);
     const [pool] = plan.pools;
     expect(nodeGroupName(plan, pool!)).toBe("tuneform-test-train-g6-xlarge-spot");
-    expect(gpuLabels(pool!)["tuneform.dev/pool"]).toBe("train-g6-xlarge-spot");
+    expect(gpuLabels(plan, pool!)).toMatchObject({
+      "tuneform.dev/pool": "tuneform-test-train-g6-xlarge-spot",
+      "tuneform.dev/stack": "tuneform-test",
+    });
   });
 
   it("are on the bill of their one fine-tune and its owner", () => {

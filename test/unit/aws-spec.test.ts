@@ -234,6 +234,26 @@ const REFUSED: [string, Settings, string][] = [
     { cluster: { addons: { coredns: "latest" } } },
     "cluster.addons.coredns: must be a version such as v1.21.1-eksbuild.3",
   ],
+  [
+    "an add-on that no stack makes",
+    { cluster: { addons: { "vpc-cnj": "v1.22.3-eksbuild.1" } } },
+    "cluster.addons.vpc-cnj: is no add-on that the stack makes → did you mean vpc-cni? one of eks-pod-identity-agent, vpc-cni, kube-proxy, coredns, aws-ebs-csi-driver, aws-efs-csi-driver, aws-mountpoint-s3-csi-driver, eks-node-monitoring-agent, metrics-server",
+  ],
+  [
+    "an add-on that Auto Mode brings itself",
+    { cluster: { addons: { coredns: "v1.13.2-eksbuild.11" } }, gpu: { nodes: "auto-mode" } },
+    "cluster.addons.coredns: is brought by EKS Auto Mode itself, in its own version → remove it, or another gpu.nodes",
+  ],
+  [
+    "an unknown add-on in Auto Mode, where fewer are made",
+    { cluster: { addons: { gpu: "v1.0.0-eksbuild.1" } }, gpu: { nodes: "auto-mode" } },
+    "cluster.addons.gpu: is no add-on that the stack makes → one of aws-efs-csi-driver, aws-mountpoint-s3-csi-driver, metrics-server",
+  ],
+  [
+    "an add-on of a cluster that is there already",
+    existing({ addons: { coredns: "v1.13.2-eksbuild.11" } }),
+    "cluster.addons.coredns: is an add-on of cluster shared, which brings its own → remove it",
+  ],
   ["a key that does not exist", { gpu: { spot: true } }, 'gpu: Unrecognized key: "spot"'],
   [
     "a budget that nobody hears of",

@@ -6,7 +6,7 @@ import {
   type BootstrapSettings,
   type StateStore as Arns,
 } from "../../../core/aws/bootstrap-facts.ts";
-import { BROKEN_UPLOAD_DAYS, bucketPolicy, FORMER_DAYS } from "../../../core/aws/bucket.ts";
+import { declareBucket } from "../bucket.ts";
 
 /**
  * Where the states of all stacks lie: a bucket that keeps former versions, its key, and another key for the
@@ -26,12 +26,8 @@ export class StateStore extends pulumi.ComponentResource {
     const kept = { parent: this, protect: true };
     const bucketKey = this.#key("state", "states of stacks", kept);
     const secretsKey = this.#key("secrets", "secrets inside the states of stacks", kept);
-    const bucket = new aws.s3.Bucket(
-      "state",
-      { bucket: stateBucketName(settings), tags: BOOTSTRAP_TAGS },
-      kept,
-    );
-    this.#settle(bucket, bucketKey);
+    const named = { bucket: stateBucketName(settings), tags: BOOTSTRAP_TAGS };
+    const bucket = declareBucket("state", named, kept, bucketKey);
     this.bucket = bucket.bucket;
     this.secretsKeyArn = secretsKey.arn;
     this.arns = pulumi.output({
@@ -56,60 +52,5 @@ export class StateStore extends pulumi.ComponentResource {
     );
     new aws.kms.Alias(`${name}-alias`, { name: `alias/tuneform-${name}`, targetKeyId: key.keyId }, opts);
     return key;
-  }
-
-  #settle({ bucket, arn }: aws.s3.Bucket, key: aws.kms.Key): void {
-    const parent = { parent: this };
-    const versioning = new aws.s3.BucketVersioning(
-      "versions",
-      { bucket, versioningConfiguration: { status: "Enabled" } },
-      parent,
-    );
-    new aws.s3.BucketServerSideEncryptionConfiguration(
-      "encryption",
-      {
-        bucket,
-        rules: [
-          {
-            applyServerSideEncryptionByDefault: { sseAlgorithm: "aws:kms", kmsMasterKeyId: key.arn },
-            bucketKeyEnabled: true, // one call of KMS for many objects
-          },
-        ],
-      },
-      parent,
-    );
-    const closed = new aws.s3.BucketPublicAccessBlock(
-      "closed",
-      {
-        bucket,
-        blockPublicAcls: true,
-        blockPublicPolicy: true,
-        ignorePublicAcls: true,
-        restrictPublicBuckets: true,
-      },
-      parent,
-    );
-    // S3 takes one change of a bucket's access at a time.
-    new aws.s3.BucketPolicy(
-      "tls",
-      { bucket, policy: pulumi.jsonStringify(arn.apply(bucketPolicy)) },
-      { parent: this, dependsOn: [closed] },
-    );
-    new aws.s3.BucketLifecycleConfiguration(
-      "former-versions",
-      {
-        bucket,
-        rules: [
-          {
-            id: "former-versions",
-            status: "Enabled",
-            filter: {},
-            noncurrentVersionExpiration: { noncurrentDays: FORMER_DAYS },
-            abortIncompleteMultipartUpload: { daysAfterInitiation: BROKEN_UPLOAD_DAYS },
-          },
-        ],
-      },
-      { parent: this, dependsOn: [versioning] },
-    );
   }
 }

@@ -143,14 +143,18 @@ const STAGING_DEADLINE = 7200;
 
 /** A short Job of its own: it alone may reach the hub, and it alone gets to see no data. */
 function stagingJob(plan: StackPlan, fineTune: FineTunePlan): Job {
-  const { tokenSecret } = clusterOf(plan);
+  const { tokenSecret, hubEndpoint } = clusterOf(plan);
   const token: EnvironmentVariable[] =
     tokenSecret === null
       ? []
       : [{ name: "HF_TOKEN", valueFrom: { secretKeyRef: { name: tokenSecret, key: "token" } } }];
   const container = stageContainer(plan, fineTune, "stage", {
     args: ["--download"],
-    env: [...trainerEnvironment(true), ...token],
+    env: [
+      ...trainerEnvironment(true),
+      ...(hubEndpoint === null ? [] : environment({ HF_ENDPOINT: hubEndpoint })),
+      ...token,
+    ],
   });
   return jobOf(plan, fineTune, "staging", {
     name: names.staging(fineTune.name, fineTune.runId),

@@ -60,7 +60,10 @@ describe("the stack key kubernetes", () => {
     [{ gateway: { endpoint: "http://x/v1" } }, /kubernetes\.gateway\.endpoint: must end without .*\/v1/],
     [{ apiServerCidr: "10.0.0.1" }, /kubernetes\.apiServerCidr: must be a network such as 10\.0\.0\.1\/32/],
     [{ hubEndpoint: "hub.example.com" }, /kubernetes\.hubEndpoint: must be a URL such as https:/],
-    [{ hubEndpoint: "https://hub.example.com/api/" }, /kubernetes\.hubEndpoint: .*without a slash at its end/],
+    [
+      { hubEndpoint: "https://hub.example.com/api/" },
+      /kubernetes\.hubEndpoint: .*without a slash at its end/,
+    ],
     [{ hubEndpoint: "http://hub:99999" }, /kubernetes\.hubEndpoint: .*a port between 1 and 65535/],
     [{ hubEndpoint: "https://me:secret@hub/api" }, /kubernetes\.hubEndpoint: must not carry .*tokenSecret/],
     [{ cpuRequest: 2 }, /kubernetes\.cpuRequest: must be text.*→ put it in quotes: "2"/],

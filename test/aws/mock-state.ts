@@ -39,6 +39,7 @@ const STATES: Record<string, (name: string, inputs: Inputs) => { id?: string; mo
   "aws:ec2/vpc:Vpc": () => ({ id: "vpc-0123456789abcdef0" }),
   "aws:ec2/subnet:Subnet": (name) => ({ id: `subnet-${name}` }),
   "aws:kms/key:Key": (name) => ({ more: { arn: arn("kms", `key/${name}`), keyId: name } }),
+  "pulumi-nodejs:dynamic/tuneform:Staging": () => ({ more: { state: "complete", reason: "", exitCode: 0 } }),
   "pulumi-nodejs:dynamic/tuneform:Outcome": (name, inputs) => {
     const { name: fineTune, runId, rank } = inputs as { name: string; runId: string; rank: number };
     return {

@@ -25,6 +25,8 @@ export interface ClusterRunArgs {
  */
 export class ClusterRun extends pulumi.ComponentResource {
   readonly outcome: Outcome;
+  /** Whether its base model is where servers look for it, as far as this run had to bring it there. */
+  readonly isStaged: pulumi.Output<boolean>;
 
   constructor(name: string, args: ClusterRunArgs, opts: pulumi.ComponentResourceOptions) {
     super("tuneform:index:ClusterRun", name, {}, opts);
@@ -41,8 +43,9 @@ export class ClusterRun extends pulumi.ComponentResource {
       declareObject(built.verdict, { ...parent, ignoreChanges: ["data"] }),
     ];
     const staging = built.staging === null ? null : this.#stage(built.staging, args, needed);
+    this.isStaged = staging === null ? pulumi.output(true) : staging.state.apply(isComplete);
     const job = declareObject(
-      staging === null ? built.job : heldUnless(staging.state, built.job),
+      staging === null ? built.job : heldUnless(this.isStaged, built.job),
       // Two Jobs of one fine-tune would fight for the GPU.
       {
         ...parent,
@@ -92,11 +95,12 @@ export class ClusterRun extends pulumi.ComponentResource {
   }
 }
 
+const isComplete = (state: JobEnd["state"]): boolean => state === "complete";
 const endOf = ({ state, reason, exitCode }: Staging) => ({ state, reason, exitCode });
 
 /** A Job that starts no pod where its base model could not be had: it would ask for a GPU in vain. */
-const heldUnless = (state: pulumi.Output<JobEnd["state"]>, job: Job): KubernetesObject =>
+const heldUnless = (isStaged: pulumi.Output<boolean>, job: Job): KubernetesObject =>
   ({
     ...job,
-    spec: state.apply((staged) => (staged === "complete" ? job.spec : { ...job.spec, suspend: true })),
+    spec: isStaged.apply((there) => (there ? job.spec : { ...job.spec, suspend: true })),
   }) as KubernetesObject;

@@ -99,7 +99,7 @@ class Request(BaseHTTPRequestHandler):
         model, prefix = self.server.model, self.server.prefix
         given = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if given != model.token:
-            refusal = {"": (401, GATED), model.stranger: (403, GATED)}.get(given, (401, UNKNOWN_TOKEN))
+            refusal = {model.stranger: (403, GATED), "": (401, GATED)}.get(given, (401, UNKNOWN_TOKEN))
             return *refusal, b""
         listing = f"{prefix}/api/models/{model.name}/tree/"
         if path == listing + model.revision:

@@ -129,6 +129,16 @@ export async function onNode() {
   return { ctr, load };
 }
 
+/**
+ * A way from the test equipment's API server to Services, which it lacks: it asks the webhooks of what is installed
+ * into the cluster there. Lasts as long as the cluster is up.
+ */
+export async function routeToServices(): Promise<void> {
+  const init = fs.readFileSync(path.join(await labState(), "init"), "utf8").trim();
+  const route = ["ip", "route", "replace", "10.96.0.0/12", "dev", "eth0", "src", "10.84.0.2"];
+  await execa("nsenter", ["-t", init, "-n", ...route]);
+}
+
 /** The trainer's locked environment as an image, made once per lock file, and the project's code on top of it. */
 async function loadedImage(say: (line: string) => void): Promise<string> {
   const { ctr, load } = await onNode();

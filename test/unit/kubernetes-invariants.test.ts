@@ -243,18 +243,6 @@ function openingsOf(manifests: Manifest[]): Record<string, string[]> {
   );
 }
 
-describe("the port of a hub", () => {
-  it.each([
-    [null, 443],
-    ["https://hub.example.com", 443],
-    ["https://hub.example.com:443/api", 443],
-    ["http://hub.example.com", 80],
-    ["https://hub.example.com:8443/hub", 8443],
-  ])("of %s is %i", (endpoint, port) => {
-    expect(hubPort(endpoint)).toBe(port);
-  });
-});
-
 describe("names of objects", () => {
   const name = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$/).filter((text) => text.length <= 40);
 

@@ -3,6 +3,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { hubPort } from "../../core/spec/kubernetes.ts";
 import { InvalidInput } from "../../core/spec/problems.ts";
 import { parseStackConfig } from "../../core/spec/stack.ts";
 import type { ClusterFacts } from "../../loading/place.ts";
@@ -86,6 +87,18 @@ describe("the stack key kubernetes", () => {
     expect(odd.message).toMatch(/tuneform:kubernetes: is for target kubernetes or aws, this is local/);
     const text = await refusal(() => parseStackConfig({ target: "kubernetes", kubernetes: "gpu" }, "f"));
     expect(text.message).toMatch(/tuneform:kubernetes: must be a block of keys/);
+  });
+});
+
+describe("the port of a hub", () => {
+  it.each([
+    [null, 443],
+    ["https://hub.example.com", 443],
+    ["https://hub.example.com:443/api", 443],
+    ["http://hub.example.com", 80],
+    ["https://hub.example.com:8443/hub", 8443],
+  ])("of %s is %i", (endpoint, port) => {
+    expect(hubPort(endpoint)).toBe(port);
   });
 });
 

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { localProvider } from "../local/provider.ts";
 import type { AliasInputs } from "./alias.ts";
 import type { OutcomeInputs, OutcomeOutputs } from "./outcome.ts";
+import type { StagingInputs, StagingOutputs } from "./staging.ts";
 
 type Inputs<T> = { [K in keyof T]: pulumi.Input<T[K]> };
 
@@ -35,6 +36,25 @@ export class Outcome extends pulumi.dynamic.Resource {
       opts,
       "tuneform",
       "Outcome",
+    );
+  }
+}
+
+/** Follows the Job that fetches a base model of the hub to its end. */
+export class Staging extends pulumi.dynamic.Resource {
+  declare readonly state: pulumi.Output<StagingOutputs["state"]>;
+  declare readonly reason: pulumi.Output<string>;
+  declare readonly exitCode: pulumi.Output<number>;
+
+  constructor(name: string, inputs: Inputs<StagingInputs>, opts: pulumi.CustomResourceOptions) {
+    const outputs = { state: undefined, reason: undefined, exitCode: undefined };
+    super(
+      localProvider("../kubernetes/staging.ts"),
+      name,
+      { ...inputs, ...outputs },
+      opts,
+      "tuneform",
+      "Staging",
     );
   }
 }

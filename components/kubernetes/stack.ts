@@ -86,9 +86,10 @@ export class ClusterStack extends pulumi.ComponentResource {
 
   /** A server has the adapters of its base that serve, and those before them. */
   #declareServer(server: ServerPlan, ground: pulumi.Resource[]): pulumi.CustomResource[] {
-    const outcomes = this.#plan.fineTunes
+    const runs = this.#plan.fineTunes
       .filter(({ serving }) => serving.server === server.key)
-      .map(({ name }) => this.#runOf(name).outcome);
+      .map(({ name }) => this.#runOf(name));
+    const outcomes = runs.map(({ outcome }) => outcome);
     const dependsOn = [...ground, ...outcomes];
     const targets = pulumi
       .all(outcomes.map(({ serving, previous }) => pulumi.all([serving, previous])))
@@ -96,7 +97,13 @@ export class ClusterStack extends pulumi.ComponentResource {
     const { config, account, deployment, service } = serverManifests(this.#plan, server, []);
     const withAdapters = {
       ...deployment,
-      spec: targets.apply((adapters) => serverManifests(this.#plan, server, adapters).deployment.spec),
+      spec: pulumi
+        .all([targets, pulumi.all(runs.map(({ isStaged }) => isStaged))])
+        .apply(([adapters, staged]) => {
+          const { spec } = serverManifests(this.#plan, server, adapters).deployment;
+          // Without its base model it would never be ready, and the update would wait for it.
+          return adapters.length > 0 || staged.includes(true) ? spec : { ...spec, replicas: 0 };
+        }),
     };
     const opts = { parent: this, dependsOn, customTimeouts: { create: "45m", update: "45m" } };
     const settings = this.#declareAll(

@@ -1,5 +1,6 @@
 import { SERVER_PORT } from "../plan/cluster-servers.ts";
 import type { StackPlan } from "../plan/plan.ts";
+import { hubPort } from "../spec/kubernetes.ts";
 import type { Manifest } from "./manifest.ts";
 import { clusterOf, componentSelector, metadataOf, type Component } from "./names.ts";
 import { GATEWAY_PORT } from "./ports.ts";
@@ -29,7 +30,7 @@ const METADATA = ["169.254.169.254/32", "fd00:ec2::254/128"] as const;
 
 /** Nothing may reach anything, but what each component cannot do without. */
 export function networkPolicies(plan: StackPlan): NetworkPolicy[] {
-  const { apiServerCidr } = clusterOf(plan);
+  const { apiServerCidr, hubEndpoint } = clusterOf(plan);
   const gatewayOnly = { podSelector: { matchLabels: componentSelector("gateway") } };
   const servers = { podSelector: { matchLabels: componentSelector("server") } };
   return [
@@ -46,7 +47,7 @@ export function networkPolicies(plan: StackPlan): NetworkPolicy[] {
       egress: [{ to: [network(apiServerCidr)], ports: API_PORTS.map(tcp) }],
     }),
     policy(plan, "staging", "staging", {
-      egress: [{ to: [network("0.0.0.0/0"), network("::/0")], ports: [tcp(443)] }],
+      egress: [{ to: [network("0.0.0.0/0"), network("::/0")], ports: [tcp(hubPort(hubEndpoint))] }],
     }),
   ];
 }

@@ -81,6 +81,9 @@ const FINAL_CODES = [
   EXIT_CODES.ENVIRONMENT.code,
 ];
 
+/** Seconds: weights of the catalog at 10 MB/s. */
+const STAGING_DEADLINE = 7200;
+
 /**
  * One Job a run: the stages are ordered init containers and one main container, so that there is one pod and
  * one volume. It has no TTL: a Job that is gone would be made again at the next update.
@@ -93,6 +96,9 @@ function trainingJob(plan: StackPlan, fineTune: FineTunePlan, parts: DataParts):
   const stage = (stage: Stage, { mounts = [], ...settings }: StageSettings = {}) =>
     stageContainer(plan, fineTune, stage, { ...settings, mounts: [...mounts, ...bucket.mounts(stage)] });
   const dataMount = { name: "parts", mountPath: "/parts", readOnly: true };
+  // `up` starts it when the weights are there; rendered files are applied all at once.
+  const isFetched = fineTune.run.base.weights.kind === "hub";
+  const awaited = isFetched ? ["--await-base", String(STAGING_DEADLINE)] : [];
   return jobOf(plan, fineTune, "training", {
     name: names.job(name, runId),
     labels: queue === null ? {} : { "kueue.x-k8s.io/queue-name": queue },
@@ -100,7 +106,7 @@ function trainingJob(plan: StackPlan, fineTune: FineTunePlan, parts: DataParts):
     deadline: deadlineSeconds(plan, fineTune),
     initContainers: [
       stage("stage", {
-        args: ["--parts", "/parts", ...bucket.staged],
+        args: ["--parts", "/parts", ...awaited, ...bucket.staged],
         mounts: [dataMount],
       }),
       stage("prepare"),
@@ -115,19 +121,20 @@ function trainingJob(plan: StackPlan, fineTune: FineTunePlan, parts: DataParts):
   });
 }
 
-/** Seconds: weights of the catalog at 10 MB/s. */
-const STAGING_DEADLINE = 7200;
-
 /** A short Job of its own: it alone may reach the hub, and it alone gets to see no data. */
 function stagingJob(plan: StackPlan, fineTune: FineTunePlan): Job {
-  const { tokenSecret } = clusterOf(plan);
+  const { tokenSecret, hubEndpoint } = clusterOf(plan);
   const token: EnvironmentVariable[] =
     tokenSecret === null
       ? []
       : [{ name: "HF_TOKEN", valueFrom: { secretKeyRef: { name: tokenSecret, key: "token" } } }];
   const container = stageContainer(plan, fineTune, "stage", {
     args: ["--download"],
-    env: [...trainerEnvironment(true), ...token],
+    env: [
+      ...trainerEnvironment(true),
+      ...(hubEndpoint === null ? [] : environment({ HF_ENDPOINT: hubEndpoint })),
+      ...token,
+    ],
   });
   return jobOf(plan, fineTune, "staging", {
     name: names.staging(fineTune.name, fineTune.runId),

@@ -25,6 +25,17 @@ const image = z
     "must be an image reference, for example ghcr.io/owner/trainer@sha256:<64 hex digits>",
   );
 const size = z.string().regex(/^[1-9]\d*(Mi|Gi|Ti)$/, "must be a size such as 50Gi");
+const hubUrl = z
+  .string()
+  .regex(
+    /^https?:\/\/[^\s/?#]+(\/[^\s/?#]+)*$/,
+    "must be a URL such as https://hub.example.com/api/hub, without a slash at its end",
+  )
+  .refine((text) => isUrl(text), "must be a URL with a host and a port between 1 and 65535")
+  .refine(
+    (text) => !/^https?:\/\/[^/]*@/.test(text),
+    "must not carry a name or a password → put the token into the Secret of tokenSecret",
+  );
 const network = z.union([z.cidrv4(), z.cidrv6()]);
 const cores = z.string().regex(/^(\d+m|\d+(\.\d+)?)$/, 'must be cores such as "1" or "500m"');
 const orNull = <T extends z.ZodType>(schema: T) => schema.nullable().default(null);
@@ -84,6 +95,9 @@ const fields = z
     deadlineHours: orNull(z.number().positive()).describe("of a Job; null: from the plan's maximum"),
     gateway,
     tokenSecret: orNull(objectName).describe("Secret with key `token` for the hub; staging only"),
+    hubEndpoint: orNull(hubUrl).describe(
+      "URL of a mirror of the hub, for staging only; null: huggingface.co",
+    ),
     apiServerCidr: z
       .string()
       .refine((text) => network.safeParse(text).success, "must be a network such as 10.0.0.1/32")
@@ -99,6 +113,18 @@ export const kubernetesOnAwsSchema = fields;
 
 /** Validated settings of a cluster, every default filled in. */
 export type KubernetesSettings = z.infer<typeof kubernetesSchema>;
+
+function isUrl(text: string): boolean {
+  return URL.canParse(text) && hubPort(text) > 0;
+}
+
+/** Port at which the hub, or its mirror, is asked. */
+export function hubPort(endpoint: string | null): number {
+  if (endpoint === null) return 443;
+  const { port, protocol } = new URL(endpoint);
+  // A URL does not keep the usual port of its protocol.
+  return port === "" ? ({ "https:": 443, "http:": 80 }[protocol] ?? 0) : Number(port);
+}
 
 /** What `rules` reads of settings whose single fields are all valid. */
 interface Checked {

@@ -39,6 +39,7 @@ const STATES: Record<string, (name: string, inputs: Inputs) => { id?: string; mo
   "aws:iam/openIdConnectProvider:OpenIdConnectProvider": () => ({
     more: { arn: `arn:aws:iam::${ACCOUNT}:oidc-provider/token.actions.githubusercontent.com` },
   }),
+  "pulumi-nodejs:dynamic/tuneform:Staging": () => ({ more: { state: "complete", reason: "", exitCode: 0 } }),
   "pulumi-nodejs:dynamic/tuneform:Outcome": (name, inputs) => {
     const { name: fineTune, runId, rank } = inputs as { name: string; runId: string; rank: number };
     return {

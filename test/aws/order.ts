@@ -88,6 +88,7 @@ const ORDER: [title: string, before: Which, after: Which, of?: Pairs][] = [
   ["the workspace and its namespace before Jobs", all("Namespace", "PersistentVolumeClaim"), all("Job")],
   ["the device plugin before Jobs", all("DaemonSet"), all("Job")],
   ["staging before training", named("Job", /-staging$/), named("Job", /-job$/), sameRun],
+  ["weights on the volume before training", all("Staging"), named("Job", /-job$/), sameRun],
   ["every verdict before the aliases", all("Outcome"), all("Alias")],
 ];
 

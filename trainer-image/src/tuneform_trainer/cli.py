@@ -33,7 +33,7 @@ def _stage(work: Callable[[Run, Workspace], None], run_file: Path, folder: Path)
 
 
 @app.command()
-def stage(
+def stage(  # noqa: PLR0913, PLR0917 - one argument per option
     run: RunFile,
     workspace: Folder,
     parts: Annotated[
@@ -43,9 +43,16 @@ def stage(
     mounted: Annotated[
         list[str] | None, typer.Option(help="<sha256>=<file>: a source that is mounted, to be copied")
     ] = None,
+    await_base: Annotated[
+        float, typer.Option(help="seconds to wait for a base model of the hub that another Job fetches")
+    ] = 0,
 ) -> None:
     """Bring data, and the base model when told to, into the workspace; later stages need no network."""
+    from tuneform_trainer.stage import await_base as wait
     from tuneform_trainer.stage import stage as work
+
+    if not download:  # before the run's lock is taken: who fetches it needs that lock
+        wait(load_run(run), await_base)
 
     files = {sha256: Path(file) for sha256, _, file in (each.partition("=") for each in mounted or [])}
     _stage(

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from tuneform_trainer import progress
 from tuneform_trainer.base import base_folder, model_folder
-from tuneform_trainer.config import Base, FolderWeights, Run
+from tuneform_trainer.config import Base, FolderWeights, HubWeights, Run
 from tuneform_trainer.errors import ExitCode, StageError
+from tuneform_trainer.hub import await_snapshot
 from tuneform_trainer.workspace import (
     Workspace,
     file_sha256,
@@ -55,6 +56,15 @@ def stage(
     elif download:
         model_folder(run.base)
     progress.stage("stage", "done")
+
+
+def await_base(run: Run, seconds: float) -> None:
+    """Return once a base model of the hub is in the workspace; at once where it is of another kind.
+
+    Stages after this one ask no hub. Raises StageError(BASE_MODEL) after `seconds`.
+    """
+    if isinstance(run.base.weights, HubWeights):
+        await_snapshot(run.base, seconds)
 
 
 def _stage_sources(run: Run, workspace: Workspace, parts: Path | None, mounted: dict[str, Path]) -> None:

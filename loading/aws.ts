@@ -7,6 +7,7 @@ import { coresOf } from "../core/plan/cores.ts";
 import { holds, nodesOfPool, planPools, poolName } from "../core/plan/gpu-pools.ts";
 import type { KubernetesPlan } from "../core/plan/kubernetes-plan.ts";
 import type { FineTunePlan } from "../core/plan/plan.ts";
+import { readsBucket, serverReads } from "../core/plan/server-reads.ts";
 import type { ServerPlan } from "../core/plan/servers.ts";
 import type { AwsSettings } from "../core/spec/aws.ts";
 import type { Problem } from "../core/spec/problems.ts";
@@ -76,8 +77,13 @@ export function planPoolsOf({ stack, settings, fineTunes, servers, kubernetes, i
     owner,
     dataKeys: [...new Set(run.data.sources.flatMap(({ sha256 }) => kubernetes.bucketKeys[sha256] ?? []))],
   }));
+  const reading = servers.flatMap((server) => {
+    const reads = serverReads(server, fineTunes, true);
+    const { adaptersOf, baseKey } = reads;
+    return readsBucket(reads) ? [{ key: server.key, adaptersOf, baseKey }] : [];
+  });
   const { namespace } = kubernetes;
-  const aws = planAws({ stack, namespace, settings, fineTunes: named, pools, poolOf });
+  const aws = planAws({ stack, namespace, settings, fineTunes: named, servers: reading, pools, poolOf });
   return {
     aws,
     kubernetes: {

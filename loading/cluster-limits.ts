@@ -37,19 +37,16 @@ export function settingProblems(
   ];
 }
 
-function vllmProblems({ model, plan }: Planned, { gpu }: KubernetesSettings, stackFile: string): Problem[] {
-  const problem = (message: string, hint: string) => [modelProblem(model, "serve.engine", message, hint)];
-  if (gpu === null)
-    return problem(
+function vllmProblems({ model }: Planned, { gpu }: KubernetesSettings, stackFile: string): Problem[] {
+  if (gpu !== null) return [];
+  return [
+    modelProblem(
+      model,
+      "serve.engine",
       "vllm needs a GPU, and the stack has none",
       `set gpu in ${stackFile}, or serve.engine: cpu`,
-    );
-  if (plan.served?.vllmLora === false)
-    return problem(
-      `vLLM has no LoRA for ${plan.run.base.id}, and merged weights are not served yet`,
-      "serve.engine: cpu, or another base",
-    );
-  return [];
+    ),
+  ];
 }
 
 /** Pods that train reach nothing outside the cluster. */

@@ -6,6 +6,7 @@ import { holds, isOffered } from "../core/plan/gpu-pools.ts";
 import type { Facts } from "../core/plan/plan.ts";
 import { trainerHostBytes } from "../core/plan/training.ts";
 import { clusterSpeed } from "../core/plan/time.ts";
+import { baseInBucket } from "../core/plan/bucket.ts";
 import { baseOnVolume, sourcePath } from "../core/plan/volume.ts";
 import type { Accuracy } from "../core/plan/calibration.ts";
 import { defaultEngine } from "../core/plan/kubernetes-plan.ts";
@@ -101,6 +102,7 @@ export function awsPlace(settings: KubernetesSettings, aws: AwsSettings, known: 
   const place = clusterPlace(settings, known);
   return {
     ...place,
+    base: aws.storage.bases === "bucket" ? baseInBucket : baseOnVolume,
     facts: (spec, base) => ({ ...place.facts(spec, base), gpu: "planned" }),
     // What no type of the same GPU has the memory for is no offer.
     offers: (instance, architecture) =>

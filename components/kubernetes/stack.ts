@@ -93,13 +93,16 @@ export class ClusterStack extends pulumi.ComponentResource {
     const targets = pulumi
       .all(outcomes.map(({ serving, previous }) => pulumi.all([serving, previous])))
       .apply((all) => all.flat().flatMap((target) => (target === null ? [] : [versionOf(target)])));
-    const { config, deployment, service } = serverManifests(this.#plan, server, []);
+    const { config, account, deployment, service } = serverManifests(this.#plan, server, []);
     const withAdapters = {
       ...deployment,
       spec: targets.apply((adapters) => serverManifests(this.#plan, server, adapters).deployment.spec),
     };
     const opts = { parent: this, dependsOn, customTimeouts: { create: "45m", update: "45m" } };
-    const settings = config === null ? [] : this.#declareAll([config], dependsOn);
+    const settings = this.#declareAll(
+      [config, account].filter((object) => object !== null),
+      dependsOn,
+    );
     return [
       ...settings,
       declareObject(withAdapters, { ...opts, dependsOn: [...dependsOn, ...settings] }),

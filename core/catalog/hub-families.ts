@@ -50,17 +50,35 @@ export const FAMILIES: Record<string, Family> = {
   stablelm: { defaults: { max_position_embeddings: 4096 }, traits: { normsPerLayer: 4 } },
 };
 
-/**
- * Does vLLM serve adapters of a `model_type`? Its `supported_models.md` (2026), LoRA column; null where it
- * is not told.
- */
-export function vllmLoraOf(modelType: string | null): boolean | null {
-  if (modelType !== null && WITH_LORA.includes(modelType)) return true;
-  return modelType !== null && WITHOUT_LORA.includes(modelType) ? false : null;
-}
+/** `model_type`s that vLLM has a class of its own for, and whether that one has LoRA: of vLLM 0.32, by test/vllm. */
+export const VLLM_LORA: Record<string, boolean> = {
+  llama: true,
+  mistral: true,
+  phi: true,
+  phi3: true,
+  gemma: true,
+  gemma2: true,
+  gemma3: true,
+  gemma3_text: true,
+  qwen2: true,
+  qwen3: true,
+  granite: true,
+  smollm3: true,
+  olmo: true,
+  olmo2: true,
+  olmo3: true,
+  opt: true,
+  starcoder2: true,
+  gpt_neox: true,
+  stablelm: false,
+  gpt2: false,
+  falcon: false,
+  bloom: false,
+  gemma3n: false,
+  gemma3n_text: false,
+  mamba: false,
+};
 
-const WITH_LORA = [
-  ...["llama", "mistral", "phi", "phi3", "gemma", "gemma2", "gemma3", "gemma3_text", "qwen2", "qwen3"],
-  ...["granite", "smollm3", "olmo", "olmo2", "olmo3", "opt", "starcoder2"],
-];
-const WITHOUT_LORA = ["stablelm", "gpt_neox", "gpt2", "falcon", "bloom", "mpt", "gemma3n_text", "mamba"];
+/** Does vLLM serve adapters of a `model_type`? null where it is not known. */
+export const vllmLoraOf = (modelType: string | null): boolean | null =>
+  modelType === null ? null : (VLLM_LORA[modelType] ?? null);

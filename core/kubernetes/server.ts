@@ -3,6 +3,7 @@ import { digestOf } from "../plan/digest.ts";
 import type { StackPlan } from "../plan/plan.ts";
 import type { ServerPlan } from "../plan/servers.ts";
 import { VOLUME } from "../plan/volume.ts";
+import { bucketOfServer, readsOf } from "./bucket.ts";
 import type { ConfigMap, Container, Deployment, Service } from "./manifest.ts";
 import { clusterOf, componentLabels, componentSelector, metadataOf, names } from "./names.ts";
 import {
@@ -15,11 +16,14 @@ import {
   workspaceMount,
   workspaceVolume,
 } from "./pod.ts";
+import { serviceAccountOf, type ServiceAccount } from "./service-account.ts";
 import { DRAIN, vllmServer, type Shape, type Version } from "./vllm-server.ts";
 
 export interface ServerManifests {
   /** Of the trainer's own server; null of vLLM. */
   config: ConfigMap | null;
+  /** Who reads the bucket; null where nothing does. */
+  account: ServiceAccount | null;
   deployment: Deployment;
   service: Service;
 }
@@ -34,9 +38,11 @@ export function serverManifests(
   versions: readonly Version[],
 ): ServerManifests {
   const config = server.engine === "cpu" ? configMap(plan, server) : null;
+  const account = accountOf(plan, server);
   return {
     config,
-    deployment: deployment(plan, server, config, versions),
+    account,
+    deployment: deployment(plan, server, { config, account, versions }),
     service: {
       apiVersion: "v1",
       kind: "Service",
@@ -56,6 +62,12 @@ const serverLabels = (plan: StackPlan, server: ServerPlan) => ({
   ...selectorOf(server),
 });
 
+/** Pods take a role of AWS by the name of their account; the token that Mountpoint needs for it is not theirs. */
+const accountOf = (plan: StackPlan, server: ServerPlan): ServiceAccount | null =>
+  bucketOfServer(plan, server).volumes.length === 0
+    ? null
+    : serviceAccountOf(plan, names.server(server.key), serverLabels(plan, server));
+
 /** The file of aliases stays empty: the gateway asks for immutable names. */
 function configMap(plan: StackPlan, server: ServerPlan): ConfigMap {
   const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
@@ -70,21 +82,21 @@ function configMap(plan: StackPlan, server: ServerPlan): ConfigMap {
   };
 }
 
-function deployment(
-  plan: StackPlan,
-  server: ServerPlan,
-  config: ConfigMap | null,
-  versions: readonly Version[],
-): Deployment {
+interface Parts extends Pick<ServerManifests, "config" | "account"> {
+  versions: readonly Version[];
+}
+
+function deployment(plan: StackPlan, server: ServerPlan, { config, account, versions }: Parts): Deployment {
   const settings = clusterOf(plan);
   const shape = server.engine === "cpu" ? trainerServer(plan, server) : vllmServer(plan, server, versions);
   const labels = serverLabels(plan, server);
+  const workspace = readsOf(plan, server).workspace ? [workspaceVolume(settings, true)] : [];
   return {
     apiVersion: "apps/v1",
     kind: "Deployment",
     metadata: metadataOf(plan, names.server(server.key), labels),
     spec: {
-      replicas: 1,
+      replicas: shape.replicas,
       revisionHistoryLimit: 2,
       progressDeadlineSeconds: shape.startSeconds + 600,
       selector: { matchLabels: selectorOf(server) },
@@ -98,9 +110,10 @@ function deployment(
         spec: podOf({
           restartPolicy: "Always",
           gracePeriod: shape.gracePeriod,
+          ...(account === null ? {} : { serviceAccountName: account.metadata.name }),
           nodes: nodesOf(settings, { server: server.key }),
           containers: [{ ...shape.container, ...probes(shape.startSeconds) }],
-          volumes: [workspaceVolume(settings, true), ...shape.volumes],
+          volumes: [...workspace, ...bucketOfServer(plan, server).volumes, ...shape.volumes],
         }),
       },
     },
@@ -126,7 +139,8 @@ function probes(startSeconds: number): Partial<Container> {
 }
 
 /** A new pod answers before the old one ends: it takes memory twice for a moment, and no GPU. */
-function trainerServer(plan: StackPlan, { key, hostBytes }: ServerPlan): Shape {
+function trainerServer(plan: StackPlan, server: ServerPlan): Shape {
+  const { key, hostBytes } = server;
   const { trainerImage } = clusterOf(plan);
   const files = ["--server", "/server/server.json", "--workspace", VOLUME, "--state", "/tmp/server"];
   return {
@@ -137,11 +151,16 @@ function trainerServer(plan: StackPlan, { key, hostBytes }: ServerPlan): Shape {
       args: ["serve", ...files],
       env: trainerEnvironment(),
       resources: resourcesOf("1", memoryQuantity(hostBytes)),
-      volumeMounts: [workspaceMount(true), { name: "server", mountPath: "/server", readOnly: true }],
+      volumeMounts: [
+        workspaceMount(true),
+        ...bucketOfServer(plan, server).mounts,
+        { name: "server", mountPath: "/server", readOnly: true },
+      ],
     }),
     volumes: [{ name: "server", configMap: { name: names.server(key) } }],
     startSeconds: 600,
     gracePeriod: 30,
     strategy: { maxSurge: 1, maxUnavailable: 0 },
+    replicas: 1,
   };
 }

@@ -21,8 +21,8 @@ export function stackManifests(plan: StackPlan, parts: DataParts, devicePlugin: 
     ...plan.fineTunes.flatMap((fineTune) => runObjects(plan, fineTune, parts)),
     ...plan.servers.flatMap((server) => {
       const mine = plan.fineTunes.filter(({ serving }) => serving.server === server.key);
-      const { config, deployment, service } = serverManifests(plan, server, mine.map(promoted));
-      return [...(config === null ? [] : [config]), deployment, service];
+      const { config, account, deployment, service } = serverManifests(plan, server, mine.map(promoted));
+      return [config, account, deployment, service].filter((object) => object !== null);
     }),
     aliasesManifest(
       plan,

@@ -1,9 +1,9 @@
-import { BUCKET_CLAIM, PREFIXES } from "../plan/aws-plan.ts";
 import { coresOf } from "../plan/cores.ts";
 import { digestOf } from "../plan/digest.ts";
 import type { FineTunePlan, StackPlan } from "../plan/plan.ts";
 import { VOLUME } from "../plan/volume.ts";
 import { EXIT_CODES } from "../spec/exit-codes.ts";
+import { bucketOfJob, type Stage } from "./bucket.ts";
 import { dataSecrets, dataVolume, type DataParts } from "./data-parts.ts";
 import type {
   ConfigMap,
@@ -89,10 +89,10 @@ function trainingJob(plan: StackPlan, fineTune: FineTunePlan, parts: DataParts):
   const { queue, backoffLimit } = clusterOf(plan);
   const { name, runId } = fineTune;
   const verdict = names.verdict(name);
-  const stage = (stage: string, settings: StageSettings = {}) =>
-    stageContainer(plan, fineTune, stage, settings);
+  const bucket = bucketOfJob(plan, fineTune);
+  const stage = (stage: Stage, { mounts = [], ...settings }: StageSettings = {}) =>
+    stageContainer(plan, fineTune, stage, { ...settings, mounts: [...mounts, ...bucket.mounts(stage)] });
   const dataMount = { name: "parts", mountPath: "/parts", readOnly: true };
-  const bucket = bucketOf(plan, fineTune);
   return jobOf(plan, fineTune, "training", {
     name: names.job(name, runId),
     labels: queue === null ? {} : { "kueue.x-k8s.io/queue-name": queue },
@@ -101,7 +101,7 @@ function trainingJob(plan: StackPlan, fineTune: FineTunePlan, parts: DataParts):
     initContainers: [
       stage("stage", {
         args: ["--parts", "/parts", ...bucket.staged],
-        mounts: [dataMount, ...bucket.mounts(true)],
+        mounts: [dataMount],
       }),
       stage("prepare"),
       stage("train", { usesGpu: true }),
@@ -109,33 +109,10 @@ function trainingJob(plan: StackPlan, fineTune: FineTunePlan, parts: DataParts):
     ],
     container: stage("publish", {
       args: ["--verdict-configmap", verdict, ...bucket.published],
-      mounts: [TOKEN_MOUNT, ...bucket.mounts(false)],
+      mounts: [TOKEN_MOUNT],
     }),
     volumes: [dataVolume(plan, fineTune, parts), tokenVolume, ...bucket.volumes],
   });
-}
-
-const BUCKET = "/bucket";
-
-/**
- * The stack's bucket in a Job, where it has one: the first stage copies data from it, the last one adapters into it.
- * What trains never sees it, because it cannot be written to as a checkpoint is.
- */
-function bucketOf(plan: StackPlan, { run }: FineTunePlan) {
-  const mounts = (readOnly: boolean): VolumeMount[] =>
-    plan.aws === null ? [] : [{ name: "bucket", mountPath: BUCKET, ...(readOnly ? { readOnly } : {}) }];
-  const { bucketKeys } = clusterOf(plan);
-  const staged = run.data.sources.flatMap(({ sha256 }) => {
-    const key = bucketKeys[sha256];
-    return key === undefined ? [] : ["--mounted", `${sha256}=${BUCKET}/${key}`];
-  });
-  return {
-    mounts: (readOnly: boolean) => (readOnly && staged.length === 0 ? [] : mounts(readOnly)),
-    staged,
-    published: plan.aws === null ? [] : ["--adapters", `${BUCKET}/${PREFIXES.adapters}`],
-    volumes:
-      plan.aws === null ? [] : [{ name: "bucket", persistentVolumeClaim: { claimName: BUCKET_CLAIM } }],
-  };
 }
 
 /** Seconds: weights of the catalog at 10 MB/s. */
@@ -174,7 +151,7 @@ interface StageSettings {
 function stageContainer(
   plan: StackPlan,
   { gpu, hostBytes }: FineTunePlan,
-  stage: string,
+  stage: Stage,
   { args = [], mounts = [], env = trainerEnvironment(), usesGpu = false }: StageSettings,
 ): Container {
   const { trainerImage, cpuRequest } = clusterOf(plan);

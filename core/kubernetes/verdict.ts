@@ -1,9 +1,10 @@
 import type { StackPlan } from "../plan/plan.ts";
 import type { ConfigMap, Manifest } from "./manifest.ts";
 import { clusterOf, metadataOf, names } from "./names.ts";
+import { serviceAccountOf, type ServiceAccount } from "./service-account.ts";
 
 export interface VerdictAccess {
-  serviceAccount: Manifest & { automountServiceAccountToken: false };
+  serviceAccount: ServiceAccount;
   role: Manifest & { rules: object[] };
   roleBinding: Manifest & { roleRef: object; subjects: object[] };
   /** Made empty; `publish` writes into it. */
@@ -16,12 +17,7 @@ export function verdictAccess(plan: StackPlan, fineTune: string): VerdictAccess 
   const name = names.verdict(fineTune);
   const account = names.trainer(fineTune);
   return {
-    serviceAccount: {
-      apiVersion: "v1",
-      kind: "ServiceAccount",
-      metadata: metadataOf(plan, account, labels),
-      automountServiceAccountToken: false,
-    },
+    serviceAccount: serviceAccountOf(plan, account, labels),
     role: {
       apiVersion: "rbac.authorization.k8s.io/v1",
       kind: "Role",

@@ -11,6 +11,7 @@ export function awsNotes(plan: AwsPlan): string[] {
     ...quotaNotes(plan),
     ...zoneNotes(plan),
     ...budgetNotes(plan),
+    ...baseNotes(plan),
     ...(plan.pools.length === 0 ? [] : [PINNING]),
     atRestNote(plan),
   ];
@@ -29,6 +30,17 @@ function budgetNotes({ budget, pools }: AwsPlan): string[] {
         `budget: counts no node of ${shared.join(", ")}, which several share; gpu.share: fine-tune tells them apart`,
       ];
 }
+
+/** Bases that a person uploads; their keys are their digests, which only a plan knows. */
+const baseNotes = ({ servers, storage: { bucket } }: AwsPlan): string[] =>
+  servers.flatMap(({ key, baseKey }) =>
+    baseKey === null
+      ? []
+      : [
+          `base of server ${key}: read from the bucket, where it has to be before a run starts; ` +
+            `aws s3 sync FOLDER s3://${bucket ?? "BUCKET"}/${baseKey}/`,
+        ],
+  );
 
 function poolNote({ name, instances, purchase, maxNodes, fineTunes }: GpuPool): string {
   const [planned] = instances;

@@ -12,6 +12,16 @@ export interface AwsFineTune {
   dataKeys: string[];
 }
 
+/** A server whose pods read the bucket. */
+export interface AwsServer {
+  /** Of the server; names its service account. */
+  key: string;
+  /** Whose adapters it serves from there. */
+  adaptersOf: string[];
+  /** Folder of its base's weights; null where they lie on the workspace volume. */
+  baseKey: string | null;
+}
+
 /** Everything that AWS is asked for, with nothing left open but what AWS itself answers. */
 export interface AwsPlan extends Omit<AwsSettings, "name"> {
   /** Begins the names of everything: `tuneform-<stack>`. */
@@ -21,6 +31,8 @@ export interface AwsPlan extends Omit<AwsSettings, "name"> {
   /** Of everything; a fine-tune's own things carry `finetune` and `owner` besides. */
   tags: Record<string, string>;
   fineTunes: AwsFineTune[];
+  /** Those that read the bucket. */
+  servers: AwsServer[];
   pools: GpuPool[];
   /** Name of the pool by name of the fine-tune, and by key of the server. Absent: the system nodes. */
   poolOf: { training: Record<string, string>; serving: Record<string, string> };
@@ -38,8 +50,13 @@ export const BUCKET_CLAIM = "bucket";
 /** Volumes belong to the cluster too. */
 export const bucketVolumeName = ({ namespace }: Pick<AwsPlan, "namespace">): string =>
   dnsName(namespace, "bucket");
-/** Folders of the bucket: data that people put there, and what runs publish. */
-export const PREFIXES = { datasets: "datasets", adapters: "adapters" } as const;
+/** Folders of the bucket: data and bases that people put there, and what runs publish. */
+export const PREFIXES = {
+  datasets: "datasets",
+  models: "models",
+  adapters: "adapters",
+  registry: "registry",
+} as const;
 
 /** What AWS adds to it has to fit into names of 63 characters and fewer. */
 const MOST_OF_NAME = 31;
@@ -49,12 +66,13 @@ export interface AwsPlanParts {
   namespace: string;
   settings: AwsSettings;
   fineTunes: AwsFineTune[];
+  servers: AwsServer[];
   pools: GpuPool[];
   poolOf: AwsPlan["poolOf"];
 }
 
 /** Resolve the settings of a stack on AWS. */
-export function planAws({ stack, namespace, settings, fineTunes, pools, poolOf }: AwsPlanParts): AwsPlan {
+export function planAws({ stack, namespace, settings, ...planned }: AwsPlanParts): AwsPlan {
   const { costCentre, expiresAt, gpu } = settings;
   return {
     ...settings,
@@ -66,11 +84,9 @@ export function planAws({ stack, namespace, settings, fineTunes, pools, poolOf }
       ...(costCentre === null ? {} : { "cost-center": costCentre }),
       ...(expiresAt === null ? {} : { "expires-at": expiresAt }),
     },
-    fineTunes,
-    pools,
-    poolOf,
+    ...planned,
     installsDevicePlugin:
-      gpu.nodes !== "auto-mode" && !NODE_IMAGES[gpu.ami].hasDevicePlugin && pools.length > 0,
+      gpu.nodes !== "auto-mode" && !NODE_IMAGES[gpu.ami].hasDevicePlugin && planned.pools.length > 0,
   };
 }
 

@@ -13,7 +13,8 @@ export const VLLM_CORES = 2;
 export const SERVER_PORT = 8000;
 
 /**
- * One server for each base and engine: its fine-tunes share the weights. In order of the keys. `gpuOf`: the GPU
+ * One server for each base and engine, whose fine-tunes share the weights, and one for each fine-tune whose adapter is
+ * in the weights. In order of the keys. `gpuOf`: the GPU
  * that serves a base, given its id; null: none.
  */
 export function planClusterServers(
@@ -38,7 +39,8 @@ function planServer(
   const engine = declared ?? "cpu";
   const architecture = served?.architecture ?? null;
   const wanted = Math.max(...mine.map((each) => each.run.serve.maxLength));
-  const ranks = mine.map((each) => each.run.train.rank);
+  const weights = run.serve.weights === "merged" ? "merged" : "adapters";
+  const ranks = weights === "merged" ? [] : mine.map((each) => each.run.train.rank);
   const gpuMemory =
     engine === "cpu" || gpu === null || architecture === null
       ? null
@@ -46,6 +48,7 @@ function planServer(
   return {
     key,
     engine,
+    weights,
     hostBytes: architecture === null ? null : serverHostBytes(architecture, engine, ranks),
     gpu: engine === "cpu" ? null : gpu,
     gpuMemory,

@@ -80,9 +80,10 @@ export function trainIdentity(train: RunFile["train"]) {
 /** Over what judges a run, its data or its adapter: a change judges again and never retrains. */
 export const evaluationDigestOf = (run: RunFile): string => digestOf(evaluationIdentity(run)).slice(0, 12);
 
-/** What `evaluationDigestOf` is taken over. */
-export const evaluationIdentity = ({ data, evaluate, gate }: RunFile) => ({
+/** What `evaluationDigestOf` is taken over: merged weights are others than the base's with an adapter beside them. */
+export const evaluationIdentity = ({ data, evaluate, gate, serve }: RunFile) => ({
   thresholds: data.thresholds,
   evaluate,
   gate,
+  ...(serve.weights === "merged" ? { weights: serve.weights } : {}),
 });

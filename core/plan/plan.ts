@@ -138,7 +138,7 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
     speedSource: gpu === null ? facts.speed.source : "catalog",
     prediction: training.prediction,
     accuracy: state === "reused" ? facts.accuracyOf(runId) : null,
-    serving: aliasPlan(spec.name, runId, serverOf(base.id, facts.engine), facts.current, isRefused),
+    serving: aliasPlan(spec.name, runId, serverOf(run, facts.engine), facts.current, isRefused),
     engine: facts.engine,
     flight,
     served: servedFineTune(
@@ -177,13 +177,25 @@ function resolveRun(spec: FineTuneSpec, facts: Facts, train: RunFile["train"]): 
     train,
     evaluate,
     gate: spec.gate,
-    serve: { dtype: evaluate.dtype, maxLength: spec.serve.maxLength ?? longest },
+    serve: {
+      dtype: evaluate.dtype,
+      maxLength: spec.serve.maxLength ?? longest,
+      weights: servedWeights(facts),
+    },
   };
 }
 
-/** Key of its server: on this machine one a base, in a cluster one a base and engine. */
-const serverOf = (baseId: string, engine: Engine | null): string =>
-  engine === null ? serverKey(baseId) : dnsName(baseId, engine);
+const servedWeights = ({ engine, base }: Facts): RunFile["serve"]["weights"] =>
+  engine === "vllm" && base.entry?.vllmLora === false ? "merged" : "adapter";
+
+/**
+ * Key of its server: on this machine one a base, in a cluster one a base and engine, and one of its own where
+ * the weights hold the adapter.
+ */
+function serverOf({ base, name, serve }: RunFile, engine: Engine | null): string {
+  if (engine === null) return serverKey(base.id);
+  return serve.weights === "merged" ? dnsName(base.id, name, engine) : dnsName(base.id, engine);
+}
 
 function resolveData(spec: FineTuneSpec, sources: RunFile["data"]["sources"]): RunFile["data"] {
   const { source: _declared, ...settings } = spec.data;

@@ -10,6 +10,8 @@ export interface ServerPlan {
   /** DNS-safe, names servers/<key>/ in the workspace. */
   key: string;
   engine: Engine;
+  /** Those of the base with adapters beside them, or of one fine-tune with its adapter in them. */
+  weights: "adapters" | "merged";
   server: ServerFile;
   /** Main memory of its process; null where it is not planned. */
   hostBytes: Bytes | null;
@@ -41,6 +43,7 @@ export function planServers(
     return {
       key,
       engine: "cpu",
+      weights: "adapters",
       hostBytes: null,
       gpu: null,
       gpuMemory: null,

@@ -31,3 +31,5 @@ export function weightsFolder({ id, hubId, revision, weights }: Base): string {
 
 /** Folder of a published adapter. */
 export const adapterFolder = (runId: string): string => `${VOLUME}/runs/${runId}/adapter`;
+/** Folder of the weights that have it in them. */
+export const mergedFolder = (runId: string): string => `${VOLUME}/runs/${runId}/merged`;

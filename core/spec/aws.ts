@@ -131,7 +131,15 @@ const gpu = z
 
 const storage = z
   .strictObject({
-    bucket: orNull(bucketName).describe("of datasets and published adapters; null: a new one"),
+    bucket: orNull(bucketName).describe(
+      "of datasets, published adapters and their registry; null: a new one",
+    ),
+    bases: z
+      .enum(["volume", "bucket"])
+      .default("volume")
+      .describe(
+        "where a base of `{folder: …}` lies: copied to the workspace volume, or below models/ of the bucket, where pods read it",
+      ),
   })
   .prefault({});
 

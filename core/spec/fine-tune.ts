@@ -75,6 +75,12 @@ const source = z.union([
   z.strictObject({
     s3: z
       .string()
+      .refine((uri) => !/[?&]versionId=/i.test(uri), {
+        abort: true,
+        message:
+          "names a version, which a mounted bucket cannot read → leave ?versionId=… out: sha256 pins what is " +
+          "in the object, and any other content is refused",
+      })
       .regex(
         // No `*`, which a policy would read as "all"; no empty, `.` or `..` segment, which a mounted bucket cannot show.
         /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\/datasets(\/(?!\.{1,2}(\/|$))[\w!.'()-]+)+$/,

@@ -124,7 +124,12 @@ export const gateSchema = z.strictObject({
   minScore: share.nullable(),
 });
 
-export const serveSchema = z.strictObject({ dtype, maxLength: z.number().int().positive() });
+export const serveSchema = z.strictObject({
+  dtype,
+  maxLength: z.number().int().positive(),
+  /** Merged where vLLM serves it and has no LoRA for the base. */
+  weights: z.enum(["adapter", "merged"]),
+});
 
 export const runFileSchema = z.strictObject({
   schemaVersion: z.literal(1),

@@ -35,6 +35,7 @@ export const VARIANTS: Record<string, Changes> = {
   "no way out": { network: { egress: "endpoints" } },
   "auto mode": { gpu: { nodes: "auto-mode" } },
   "an API that is open to a network": { cluster: { publicAccessCidrs: ["203.0.113.0/24"] } },
+  "bases in the bucket": { storage: { bases: "bucket" } },
   "an existing cluster": { network: THERE, cluster: { existing: "shared" } },
 };
 

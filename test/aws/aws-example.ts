@@ -42,5 +42,13 @@ export function awsExample(
   };
   const { pools, ...poolOf } = planPools([trained], [], settings, INSTANCES);
   const fineTunes = [{ name: "triage", owner: "mail", dataKeys: [] }];
-  return planAws({ stack: "test", namespace: "tuneform-test", settings, fineTunes, pools, poolOf });
+  return planAws({
+    stack: "test",
+    namespace: "tuneform-test",
+    settings,
+    fineTunes,
+    servers: [],
+    pools,
+    poolOf,
+  });
 }

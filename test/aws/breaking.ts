@@ -20,6 +20,16 @@ export const inputsOf =
     change(found.inputs, found);
   };
 
+/** Add a statement to the first role's own policy whose name is like this. */
+export const allowing =
+  (statement: object, role = /./): Change =>
+  (set) => {
+    const { inputs } = first(ofType(set, "RolePolicy").filter(({ name }) => role.test(name)));
+    const policy = JSON.parse(inputs["policy"] as string) as { Statement: object[] };
+    policy.Statement.push({ Effect: "Allow", ...statement });
+    inputs["policy"] = JSON.stringify(policy);
+  };
+
 export const gpuPod = (set: StackSet) => first(podsOf(set).filter(usesGpu)).spec as unknown as Inputs;
 export const cpuPod = (set: StackSet) =>
   first(podsOf(set).filter((pod) => !usesGpu(pod))).spec as unknown as Inputs;

@@ -1,14 +1,6 @@
-import { first, inputsOf, type Broken, type Change } from "./breaking.ts";
+import { allowing, first, inputsOf, type Broken } from "./breaking.ts";
 import type { Inputs } from "./mock-state.ts";
 import { list } from "./stack-set.ts";
-
-/** Add a statement to a role's own policy. */
-const allowing = (statement: object): Change =>
-  inputsOf("RolePolicy", (inputs) => {
-    const policy = JSON.parse(inputs["policy"] as string) as { Statement: object[] };
-    policy.Statement.push({ Effect: "Allow", ...statement });
-    inputs["policy"] = JSON.stringify(policy);
-  });
 
 /** An account that is open, untagged or could lose what it holds. */
 export const BROKEN_CLOUD: Broken[] = [

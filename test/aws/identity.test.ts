@@ -4,6 +4,7 @@ import type { EksCluster } from "../../components/aws/cluster.ts";
 import { Identity } from "../../components/aws/identity.ts";
 import type { Storage } from "../../components/aws/storage.ts";
 import { podTrust, type PolicyDocument } from "../../core/aws/policies.ts";
+import { serverPolicy } from "../../core/aws/server-policy.ts";
 import { trainerPolicy } from "../../core/aws/trainer-policy.ts";
 import type { AwsPlan } from "../../core/plan/aws-plan.ts";
 import { awsExample, EXISTING } from "./aws-example.ts";
@@ -14,10 +15,13 @@ import { lookingUp, mounting, reading as readingOf, writing } from "./mountpoint
 const BUCKET = "acme-models";
 const bucketArn = `arn:aws:s3:::${BUCKET}`;
 const DATA = "datasets/mail/2026/triage.jsonl";
+const ENTRY = "registry/triage/0123456789ab.json";
+const WEIGHTS = "models/0123456789ab/model.safetensors";
 const triage = { name: "triage", owner: "mail", dataKeys: [DATA] };
+const onVolume = { bases: "volume" } as const;
 
 describe("the role of a fine-tune's Job", () => {
-  const policy = trainerPolicy(BUCKET, triage);
+  const policy = trainerPolicy(BUCKET, triage, onVolume);
   const may = async (request: Request) => (await decision(request, { identity: policy })) === "Allowed";
   const file = "adapters/triage/0123456789ab/adapter/adapter_model.safetensors";
 
@@ -31,6 +35,10 @@ describe("the role of a fine-tune's Job", () => {
       "writes its adapters, and reads whether they are whole",
       [...writing(bucketArn, file), readingOf(bucketArn, file)],
     ],
+    [
+      "writes its entries of the registry, and reads whether they are there",
+      [...writing(bucketArn, ENTRY), readingOf(bucketArn, ENTRY)],
+    ],
   ])("%s, by what Mountpoint asks for", async (_what, requests) => {
     for (const request of requests) expect([request, await may(request)]).toEqual([request, true]);
   });
@@ -39,9 +47,7 @@ describe("the role of a fine-tune's Job", () => {
     const narrow: PolicyDocument = {
       ...policy,
       Statement: policy.Statement.map((statement) =>
-        statement.Sid === "LookUpAndReadOwnData"
-          ? { ...statement, Resource: `${bucketArn}/${DATA}` }
-          : statement,
+        statement.Sid === "LookUpAndRead" ? { ...statement, Resource: `${bucketArn}/${DATA}` } : statement,
       ),
     };
     const refused = [];
@@ -62,6 +68,8 @@ describe("the role of a fine-tune's Job", () => {
       "adapters of a name that begins like its own",
       object("s3:GetObject", "adapters/triage-2/x/published.json"),
     ],
+    ["another fine-tune's entries of the registry", object("s3:GetObject", "registry/routing/x.json")],
+    ["a base, where bases lie on the volume", object("s3:GetObject", WEIGHTS)],
     ["anything else in the bucket", object("s3:GetObject", "invoices/2026.csv")],
     [
       "the same keys of another bucket",
@@ -75,7 +83,9 @@ describe("the role of a fine-tune's Job", () => {
       "write another fine-tune's adapters",
       object("s3:PutObject", "adapters/routing/0123456789ab/published.json"),
     ],
+    ["write another fine-tune's entries", object("s3:PutObject", "registry/routing/0123456789ab.json")],
     ["write beside the folders", object("s3:PutObject", "adapters/triage")],
+    ["delete its entries", object("s3:DeleteObject", ENTRY)],
     ["delete its adapters", object("s3:DeleteObject", file)],
     ["delete former versions", object("s3:DeleteObjectVersion", file)],
     ["open an object to others", object("s3:PutObjectAcl", file)],
@@ -84,9 +94,17 @@ describe("the role of a fine-tune's Job", () => {
   ])("cannot %s", async (_what, request) => expect(await may(request)).toBe(false));
 
   it("has no right to data where the fine-tune has none in the bucket", async () => {
-    const identity = trainerPolicy(BUCKET, { ...triage, dataKeys: [] });
+    const identity = trainerPolicy(BUCKET, { ...triage, dataKeys: [] }, onVolume);
     expect(JSON.stringify(identity)).not.toContain("datasets");
     expect(await decision(object("s3:GetObject", DATA), { identity })).toBe("ImplicitlyDenied");
+  });
+
+  it("reads bases where they lie in the bucket, also a former one that the gate scores on, and writes none", async () => {
+    const identity = trainerPolicy(BUCKET, triage, { bases: "bucket" });
+    for (const request of [...lookingUp(bucketArn, WEIGHTS), readingOf(bucketArn, WEIGHTS)])
+      expect([request, await decision(request, { identity })]).toEqual([request, "Allowed"]);
+    for (const action of ["s3:PutObject", "s3:DeleteObject"])
+      expect(await decision(object(action, WEIGHTS), { identity })).toBe("ImplicitlyDenied");
   });
 });
 
@@ -119,6 +137,7 @@ describe("identity of a stack", () => {
   const plan: AwsPlan = {
     ...awsExample(EXISTING),
     fineTunes: [triage, { name: "routing", owner: "", dataKeys: [] }],
+    servers: [{ key: "mine-vllm", adaptersOf: ["triage", "routing"], baseKey: null }],
   };
   let program: Program<Identity>;
   beforeAll(async () => {
@@ -134,18 +153,35 @@ describe("identity of a stack", () => {
     const { inputs } = one(`PodIdentityAssociation/train-${name}`);
     const account = { clusterName: "shared", namespace: "tuneform-test", serviceAccount: `train-${name}` };
     expect(inputs).toMatchObject({ ...account, roleArn: `arn:aws:iam::${ACCOUNT}:role/train-${name}` });
-    expect(kind("PodIdentityAssociation")).toHaveLength(plan.fineTunes.length);
+    expect(kind("PodIdentityAssociation")).toHaveLength(plan.fineTunes.length + plan.servers.length);
   });
 
   it("gives each role the rights of its own fine-tune, for its own account alone", () => {
     for (const fineTune of plan.fineTunes) {
       const { inputs } = one(`RolePolicy/train-${fineTune.name}`);
-      expect(JSON.parse(inputs["policy"] as string)).toEqual(trainerPolicy(BUCKET, fineTune));
+      expect(JSON.parse(inputs["policy"] as string)).toEqual(trainerPolicy(BUCKET, fineTune, plan.storage));
       const trust = one(`Role/train-${fineTune.name}`).inputs["assumeRolePolicy"] as string;
       expect(JSON.parse(trust)).toEqual(
         podTrust({ cluster: "shared", namespace: "tuneform-test", serviceAccount: `train-${fineTune.name}` }),
       );
     }
+  });
+
+  it("has a role for each server that reads the bucket, with the rights of that server, for its own account alone", () => {
+    const account = { cluster: "shared", namespace: "tuneform-test", serviceAccount: "server-mine-vllm" };
+    const { inputs } = one("PodIdentityAssociation/serve-mine-vllm");
+    expect(inputs).toMatchObject({
+      clusterName: "shared",
+      namespace: "tuneform-test",
+      serviceAccount: "server-mine-vllm",
+      roleArn: `arn:aws:iam::${ACCOUNT}:role/serve-mine-vllm`,
+      tags: plan.tags,
+    });
+    const policy = one("RolePolicy/serve-mine-vllm").inputs["policy"] as string;
+    expect(JSON.parse(policy)).toEqual(serverPolicy(BUCKET, plan.servers[0]!));
+    const trust = one("Role/serve-mine-vllm").inputs["assumeRolePolicy"] as string;
+    expect(JSON.parse(trust)).toEqual(podTrust(account));
+    expect(after("PodIdentityAssociation/serve-mine-vllm", "RolePolicy/serve-mine-vllm")).toBe(true);
   });
 
   it("binds a role once it has its rights, so that no pod starts without them", () => {

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { first } from "./breaking.ts";
+import { BROKEN_BUCKET } from "./broken-bucket.ts";
 import { BROKEN_CLOUD } from "./broken-cloud.ts";
 import { BROKEN_PODS } from "./broken-pods.ts";
 import { collect } from "./collect.ts";
@@ -13,7 +14,7 @@ vi.mock("../../components/local/provider.ts", () => ({
 }));
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
-const BROKEN = [...BROKEN_PODS, ...BROKEN_CLOUD];
+const BROKEN = [...BROKEN_PODS, ...BROKEN_CLOUD, ...BROKEN_BUCKET];
 
 describe("the rules report", () => {
   let sound: StackSet;

@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { root } from "../unit/kubernetes-example.ts";
+import { bucketMountFaults, serverRightFaults } from "./bucket-invariants.ts";
 import type { Collected } from "./collect.ts";
 import { permissionFaults } from "./permission-invariants.ts";
 import {
@@ -140,6 +141,8 @@ export const INVARIANTS = {
   "claims and classes that are named are declared": volumeFaults,
   "images are pinned by their digests": imageFaults,
   "permissions name resources and actions": permissionFaults,
+  "only `publish` writes to the bucket, and what mounts it has a role": bucketMountFaults,
+  "servers read their own adapters and base, and write nothing": serverRightFaults,
   "nothing is public": publicFaults,
   "everything that takes tags has the stack's": tagFaults,
   "no cloud is asked": callFaults,

@@ -13,6 +13,7 @@ import { connectionOf } from "../../loading/kubernetes-client.ts";
 import { readStackFile } from "../../loading/stack-files.ts";
 import { loadStackPlan } from "../../loading/stack-plan.ts";
 import { root } from "../unit/kubernetes-example.ts";
+import { ownBase } from "./own-base.ts";
 
 type Settings = Record<string, object>;
 
@@ -26,6 +27,8 @@ export interface Combination {
   models: string[];
 }
 
+/** Stands for a fine-tune on a base in a folder. */
+const OWN_BASE = "own base";
 /** Two that train on the same type, so that there is a pool to share, and one that no GPU serves. */
 const MODELS = ["route-phi-3-mini", "route-mistral-7b", "route-stablelm"];
 
@@ -99,6 +102,7 @@ export const COMBINATIONS: Combination[] = [
     },
     { kubeconfig: "shared.kubeconfig", tokenSecret: "hub-token", priorityClass: "training" },
   ),
+  { ...one("bases in the bucket", { storage: { bases: "bucket" } }), models: [OWN_BASE, "route-stablelm"] },
   { ...one("nothing that needs a GPU to serve", {}), models: ["route-stablelm"] },
 ];
 
@@ -106,19 +110,26 @@ export const COMBINATIONS: Combination[] = [
 export async function planOf({ changes, inside, models }: Combination, stack = "test"): Promise<StackPlan> {
   await exampleData();
   const { raw } = readStackFile(root, "aws.example");
-  const own = Object.fromEntries(
+  const keys = Object.fromEntries(
     Object.entries(raw).map(([key, value]) => [key.replace("tuneform:", ""), value]),
   );
-  const given = JSON.parse(own["aws"] ?? "{}") as Settings;
+  const given = JSON.parse(keys["aws"] ?? "{}") as Settings;
   const aws = { ...given };
   for (const [section, more] of Object.entries(changes)) aws[section] = { ...given[section], ...more };
-  const kubernetes = { ...(JSON.parse(own["kubernetes"] ?? "{}") as object), ...inside };
+  const kubernetes = { ...(JSON.parse(keys["kubernetes"] ?? "{}") as object), ...inside };
   const config = parseStackConfig(
-    { ...own, aws: JSON.stringify(aws), kubernetes: JSON.stringify(kubernetes) },
+    { ...keys, aws: JSON.stringify(aws), kubernetes: JSON.stringify(kubernetes) },
     "Pulumi.test.yaml",
   );
-  const files = models.map((name) => path.join(root, "examples", "aws", `${name}.yaml`));
-  return loadStackPlan({ root, stack, config, files });
+  const own = models.includes(OWN_BASE) ? ownBase() : null;
+  try {
+    const files = models.map((name) =>
+      name === OWN_BASE && own !== null ? own.model : path.join(root, "examples", "aws", `${name}.yaml`),
+    );
+    return await loadStackPlan({ root, stack, config, files });
+  } finally {
+    if (own !== null) fs.rmSync(own.folder, { recursive: true });
+  }
 }
 
 async function exampleData(): Promise<void> {

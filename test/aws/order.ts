@@ -1,3 +1,4 @@
+import { names } from "../../core/kubernetes/names.ts";
 import type { Collected } from "./collect.ts";
 import { label, ofType, waitsFor, type StackSet } from "./stack-set.ts";
 
@@ -18,10 +19,22 @@ const attachments = named("RolePolicyAttachment", /^cluster-/);
 const gpuGroups = named("aws:eks/nodeGroup:NodeGroup", /^(train|serve)-/);
 
 /** Where not each of the one waits for each of the other. */
-type Pairs = (early: Collected, late: Collected) => boolean;
+type Pairs = (early: Collected, late: Collected, set: StackSet) => boolean;
 
 /** Both below the component of one run. */
 const sameRun: Pairs = (early, late) => early.parent === late.parent;
+
+/** The outcome of a fine-tune, and the server that it is served by. */
+const itsServer: Pairs = (early, late, { plan }) =>
+  plan.fineTunes.some(
+    ({ name, serving }) =>
+      early.name === `${name}-outcome` && late.name === `deployment-${names.server(serving.server)}`,
+  );
+
+const sameKey: Pairs = (early, late) =>
+  early.name.replace("serviceaccount-", "") === late.name.replace("deployment-", "");
+
+const servers = named("Deployment", /^deployment-server-/);
 
 /** What has to be there before what, where a stack has both. */
 const ORDER: [title: string, before: Which, after: Which, of?: Pairs][] = [
@@ -60,6 +73,16 @@ const ORDER: [title: string, before: Which, after: Which, of?: Pairs][] = [
   ],
   ["roles of fine-tunes before Jobs", named("PodIdentityAssociation", /^train-/), all("Job")],
   ["rights of those roles before Jobs", named("RolePolicy", /^train-/), all("Job")],
+  ["roles of servers before their pods", named("PodIdentityAssociation", /^serve-/), servers],
+  ["rights of those roles before their pods", named("RolePolicy", /^serve-/), servers],
+  [
+    "the account of a server before its pods",
+    named("ServiceAccount", /^serviceaccount-server-/),
+    servers,
+    sameKey,
+  ],
+  ["the bucket as a volume before what mounts it", all("PersistentVolume"), servers],
+  ["a verdict, and so what was published, before its server", all("Outcome"), servers, itsServer],
   ["the file system, reached from each zone, before Jobs", all("FileSystem", "MountTarget"), all("Job")],
   ["classes before claims", all("StorageClass"), all("PersistentVolumeClaim")],
   ["the workspace and its namespace before Jobs", all("Namespace", "PersistentVolumeClaim"), all("Job")],
@@ -83,7 +106,7 @@ export function orderFaults(set: StackSet): string[] {
     return after(set).flatMap((late) => {
       const there = waitsFor(set, late);
       return needed
-        .filter((early) => of(early, late) && !there.has(early.urn))
+        .filter((early) => of(early, late, set) && !there.has(early.urn))
         .map((early) => `${label(late)} does not wait for ${label(early)}: ${title}`);
     });
   });

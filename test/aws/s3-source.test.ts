@@ -46,7 +46,7 @@ function onAws(bucket: string | null): StackConfig {
     ...config,
     models: "models/*.yaml",
     kubernetes: { ...kubernetes!, tokenSecret: "hub-token" },
-    aws: { ...aws!, storage: { bucket } },
+    aws: { ...aws!, storage: { bucket, bases: "volume" } },
   };
 }
 
@@ -136,6 +136,13 @@ describe("a source in S3 is refused", () => {
       "Pulumi.test.yaml",
     );
     expect(await problemsOf(inS3(), config)).toMatch(/only stacks of target aws have one/);
+  });
+
+  it("by the id of a version, which Mountpoint cannot read: its digest is the pin", async () => {
+    const s3 = `s3://acme-models/${KEY}?versionId=3HL4kqtJlcpXroDTDmJ-rmSpXd3dIbrH`;
+    expect(await problemsOf(inS3({ s3 }))).toMatch(
+      /^data\.source\.s3: names a version, which a mounted bucket cannot read → leave \?versionId=… out: sha256 pins what/,
+    );
   });
 
   it.each([

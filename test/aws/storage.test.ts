@@ -110,7 +110,7 @@ describe("storage of a stack", () => {
   it("asks AWS nothing", () => expect(program.calls).toEqual([]));
 
   it("makes no bucket where the stack names one, and changes nothing about that one", async () => {
-    const named = await declare({ ...plan, storage: { bucket: "acme-models" } });
+    const named = await declare({ ...plan, storage: { ...plan.storage, bucket: "acme-models" } });
     expect(named.resources.filter(({ key }) => key.startsWith("Bucket"))).toEqual([]);
     expect(named.resources.some(({ key }) => key === "FileSystem/workspaces")).toBe(true);
   });

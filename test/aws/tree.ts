@@ -29,7 +29,7 @@ function ofNetwork({ network: { vpc, egress } }: AwsPlan): Record<string, number
   };
 }
 
-function ofCluster({ cluster, gpu, fineTunes, pools }: AwsPlan): Record<string, number> {
+function ofCluster({ cluster, gpu, fineTunes, servers, pools }: AwsPlan): Record<string, number> {
   const isNew = cluster.existing === null;
   const isAuto = gpu.nodes === "auto-mode";
   const hasAutoscaler = gpu.nodes === "node-groups" && cluster.autoscalerImage !== null;
@@ -44,7 +44,8 @@ function ofCluster({ cluster, gpu, fineTunes, pools }: AwsPlan): Record<string, 
     "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": when(isNew) + when(!isNew && isAuto),
     "aws:eks/nodeGroup:NodeGroup": groups,
     "aws:ec2/launchTemplate:LaunchTemplate": groups,
-    "aws:eks/podIdentityAssociation:PodIdentityAssociation": fineTunes.length + when(hasAutoscaler),
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation":
+      fineTunes.length + servers.length + when(hasAutoscaler),
     "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole": when(hasAutoscaler),
     "aws:budgets/budget:Budget": fineTunes.length,
   };
@@ -81,8 +82,9 @@ function ofInside({ aws, fineTunes, servers }: StackPlan): Record<string, number
   const { gpu, cluster, installsDevicePlugin } = aws!;
   const hasAutoscaler = gpu.nodes === "node-groups" && cluster.autoscalerImage !== null;
   return {
-    // Weights come from the hub, by a Job of their own.
-    "kubernetes:batch/v1:Job": 2 * fineTunes.length,
+    // Weights from the hub come by a Job of their own.
+    "kubernetes:batch/v1:Job":
+      fineTunes.length + fineTunes.filter(({ run }) => run.base.weights.kind === "hub").length,
     "kubernetes:apps/v1:Deployment": servers.length + 1 + when(hasAutoscaler),
     "kubernetes:apps/v1:DaemonSet": when(installsDevicePlugin),
     "kubernetes:core/v1:Namespace": 1,

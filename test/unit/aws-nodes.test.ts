@@ -20,7 +20,15 @@ function planOf(names: string[], gpu: object = {}) {
     INSTANCES,
   );
   const fineTunes = names.map((name) => ({ name, owner: `team-${name}`, dataKeys: [] }));
-  return planAws({ stack: "test", namespace: "tuneform-test", settings, fineTunes, pools, poolOf });
+  return planAws({
+    stack: "test",
+    namespace: "tuneform-test",
+    settings,
+    fineTunes,
+    servers: [],
+    pools,
+    poolOf,
+  });
 }
 
 const textOf = (ami: (typeof AMI_FAMILIES)[number]) => Buffer.from(userData(ami), "base64").toString("utf8");

@@ -27,7 +27,15 @@ function notesOf(
   const settings = awsSchema.parse({ cluster: CLUSTER, ...changes });
   const { pools, ...poolOf } = planPools(fineTunes, servers, settings, INSTANCES);
   return awsNotes(
-    planAws({ stack: "test", namespace: "tuneform-test", settings, fineTunes: [], pools, poolOf }),
+    planAws({
+      stack: "test",
+      namespace: "tuneform-test",
+      settings,
+      fineTunes: [],
+      servers: [],
+      pools,
+      poolOf,
+    }),
   );
 }
 

@@ -78,7 +78,15 @@ describe("every pool", () => {
       fc.property(pooledStack, fc.stringMatching(/^[a-z][a-z0-9-]{0,40}$/), (made, stackName) => {
         const { pools, ...poolOf } = planned(made);
         const settings = settingsWith(made.gpu);
-        const plan = planAws({ stack: stackName, namespace: "n", settings, fineTunes: [], pools, poolOf });
+        const plan = planAws({
+          stack: stackName,
+          namespace: "n",
+          settings,
+          fineTunes: [],
+          servers: [],
+          pools,
+          poolOf,
+        });
         const groups = pools.map((pool) => nodeGroupName(plan, pool));
         for (const each of [...pools.map((pool) => pool.name), ...groups]) {
           expect(each).toMatch(DNS_LABEL);

@@ -1,4 +1,5 @@
 import path from "node:path";
+import type { BaseModel } from "../../core/catalog/base-models.ts";
 import type { DataParts } from "../../core/kubernetes/data-parts.ts";
 import type { Manifest, PodSpec } from "../../core/kubernetes/manifest.ts";
 import { stackManifests } from "../../core/kubernetes/stack-manifests.ts";
@@ -35,12 +36,18 @@ export function exampleStack(
   specs: object[] = [{}],
   base: Partial<typeof exampleFacts.base.base> = {},
   stack = "test",
+  entry: BaseModel | null = null,
 ): StackPlan {
   const settings = exampleSettings(changes);
   const place = clusterPlace(settings, NOTHING_KNOWN);
   const fineTunes = specs.map((overrides) => {
     const spec = exampleSpec(overrides);
-    const resolved = { ...exampleFacts.base, base: place.base({ ...exampleFacts.base.base, ...base }) };
+    const known = entry === null ? {} : { entry, architecture: entry.architecture };
+    const resolved = {
+      ...exampleFacts.base,
+      ...known,
+      base: place.base({ ...exampleFacts.base.base, ...base }),
+    };
     return planFineTune(spec, {
       ...exampleFacts,
       base: resolved,

@@ -4,6 +4,7 @@ import path from "node:path";
 import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { BASE_MODELS } from "../../core/catalog/base-models.ts";
 import { serverManifests } from "../../core/kubernetes/server.ts";
 import { dnsName } from "../../core/plan/dns-name.ts";
 import { clusterSpeed } from "../../core/plan/time.ts";
@@ -97,6 +98,25 @@ describe("a server", () => {
 
   it("of vLLM answers before anything was promoted: the base alone", () => {
     expect(args().join(" ")).not.toContain("lora");
+  });
+
+  describe("of merged weights", () => {
+    const plan = exampleStack({}, [{}], {}, "test", BASE_MODELS["stablelm-2-1.6b"]);
+    const server = (...versions: ReturnType<typeof version>[]) => {
+      const { spec } = serverManifests(plan, plan.servers[0]!, versions).deployment;
+      return { replicas: spec["replicas"], args: spec.template.spec.containers[0]!.args };
+    };
+
+    it("holds the version that serves alone, under its immutable name and without LoRA", () => {
+      const { replicas, args } = server(version("b"), version("a"));
+      expect(replicas).toBe(1);
+      expect(args.slice(0, 2)).toEqual(["/workspace/runs/b/merged", "--served-model-name=triage-b"]);
+      expect(args.join(" ")).not.toContain("lora");
+    });
+
+    it("takes no GPU before anything was promoted", () => {
+      expect(server().replicas).toBe(0);
+    });
   });
 
   it("of vLLM refuses versions of fine-tunes that the stack has not", () => {

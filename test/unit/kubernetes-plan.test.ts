@@ -103,6 +103,47 @@ describe("a plan for a cluster", () => {
     write("data/rows.jsonl", rows(200));
   };
 
+  const sourceOf = (model: string) => (model.includes("smollm2") ? {} : { weights: "hub" });
+
+  it("gives a base that vLLM has no LoRA for a server of its own, and judges what that one loads", async () => {
+    const revision = "a".repeat(40);
+    const stablelm = replaced(
+      "smollm2-135m",
+      `{hub: stabilityai/stablelm-2-1_6b-chat, revision: ${revision}}`,
+    );
+    project(stablelm);
+    write("models/second.yaml", stablelm.replace("name: triage", "name: second"));
+    const weightsOf = async (changes: object) => {
+      const { fineTunes, servers } = await load(stackOf(changes, sourceOf(stablelm)));
+      return {
+        runs: fineTunes.map(({ run, serving }) => [run.name, run.serve.weights, serving.server]),
+        servers: servers.map(({ key, weights, gpuMemory }) => [key, weights, gpuMemory?.slots]),
+        judged: fineTunes.map(({ evaluationDigest }) => evaluationDigest),
+        runIds: fineTunes.map(({ runId }) => runId),
+      };
+    };
+    const onVllm = await weightsOf({});
+    const [second, triage] = ["second", "triage"].map(
+      (name) => `stabilityai-stablelm-2-1-6b-chat-${name}-vllm`,
+    );
+    expect(onVllm.runs).toEqual([
+      ["second", "merged", second],
+      ["triage", "merged", triage],
+    ]);
+    expect(onVllm.servers).toEqual([
+      [second, "merged", 0],
+      [triage, "merged", 0],
+    ]);
+    const onCpu = await weightsOf({ engine: "cpu" });
+    const shared = "stabilityai-stablelm-2-1-6b-chat-cpu";
+    expect(onCpu.runs).toEqual([
+      ["second", "adapter", shared],
+      ["triage", "adapter", shared],
+    ]);
+    expect(onCpu.runIds).toEqual(onVllm.runIds);
+    expect(onCpu.judged).not.toEqual(onVllm.judged);
+  });
+
   it("does not mind what this machine lacks, nor what it could be faster with", async () => {
     project();
     const plan = await load();
@@ -177,13 +218,6 @@ describe("a plan for a cluster", () => {
       2,
     ],
     [
-      "a base that vLLM has no LoRA for",
-      replaced("smollm2-135m", `{hub: stabilityai/stablelm-2-1_6b-chat, revision: ${"a".repeat(40)}}`),
-      {},
-      /triage\.yaml.* serve\.engine: vLLM has no LoRA for stabilityai\/stablelm-2-1_6b-chat/,
-      2,
-    ],
-    [
       "reports to a service outside",
       replaced("rank: 8", "rank: 8\n  reportTo: wandb"),
       {},
@@ -206,8 +240,7 @@ describe("a plan for a cluster", () => {
     ],
   ])("refuses %s", async (_what, model, changes, says, code) => {
     project(model);
-    const weights = model.includes("smollm2") ? {} : { weights: "hub" };
-    const error = await refusal(() => load(stackOf(changes, weights)));
+    const error = await refusal(() => load(stackOf(changes, sourceOf(model))));
     expect(error.message).toMatch(says);
     expect(error.exitCode).toBe(code);
   });

@@ -5,6 +5,7 @@ import fg from "fast-glob";
 import { loadAll } from "js-yaml";
 import { execa } from "execa";
 import { beforeAll, describe, expect, it } from "vitest";
+import { VLLM_LORA } from "../../core/catalog/hub-families.ts";
 import { vllmArguments, type ServedAdapter, type VllmInput } from "../../core/kubernetes/vllm-arguments.ts";
 import { vllmPython } from "./environment.ts";
 import { COMMAND_LINE } from "./server.ts";
@@ -142,5 +143,14 @@ describe.runIf(python !== null)("the parser of vLLM", () => {
 
   it.skipIf(Object.keys(rendered).length === 0)("takes what the rendered manifests hold", () => {
     for (const name of Object.keys(rendered)) expect(answerOf(name).error, name).toBeUndefined();
+  });
+});
+
+describe.runIf(python !== null)("LoRA of vLLM", () => {
+  it("is there for the families of which the catalog says so, and for no other of them", async () => {
+    const script = path.join(import.meta.dirname, "lora_support.py");
+    const input = JSON.stringify(Object.keys(VLLM_LORA));
+    const { stdout } = await execa(python!, [script], { input });
+    expect(JSON.parse(stdout)).toEqual(VLLM_LORA);
   });
 });

@@ -34,24 +34,26 @@ export interface Evaluation {
 export class TrainedRun {
   readonly folder = fs.mkdtempSync(path.join(os.tmpdir(), "tuneform-vllm-"));
   readonly workspace = path.join(this.folder, "workspace");
-  /** Heads of 32: vLLM has no kernel for smaller ones. */
   readonly base = path.join(this.folder, "base");
   readonly run: RunFile;
   private readonly trainer: Trainer;
 
-  private constructor(trainer: Trainer) {
+  private constructor(trainer: Trainer, weights: RunFile["serve"]["weights"]) {
     this.trainer = trainer;
-    this.run = this.plan();
+    const run = this.plan();
+    this.run = { ...run, serve: { ...run.serve, weights } };
   }
 
-  static async make(): Promise<TrainedRun> {
-    const made = new TrainedRun(await ensureTrainer(root, console.warn));
-    await made.python(
-      path.join(root, "trainer-image", "tests", "tiny.py"),
-      made.base,
-      "llama",
-      "head_dim=32",
-    );
+  /** Of a tiny model of this family; `numbers` replaces numbers of its config. */
+  static async make(
+    family: string,
+    numbers: Record<string, number>,
+    weights: RunFile["serve"]["weights"],
+  ): Promise<TrainedRun> {
+    const made = new TrainedRun(await ensureTrainer(root, console.warn), weights);
+    const settings = Object.entries(numbers).map(([name, number]) => `${name}=${number}`);
+    const script = path.join(root, "trainer-image", "tests", "tiny.py");
+    await made.python(script, made.base, family, ...settings);
     fs.writeFileSync(made.file, JSON.stringify(made.run));
     await execa(made.trainer.trainer, ["run", "--run", made.file, "--workspace", made.workspace]);
     return made;
@@ -63,6 +65,10 @@ export class TrainedRun {
 
   get adapter(): string {
     return path.join(this.workspace, "runs", this.run.runId, "adapter");
+  }
+
+  get merged(): string {
+    return path.join(this.workspace, "runs", this.run.runId, "merged");
   }
 
   evaluation(): Evaluation {

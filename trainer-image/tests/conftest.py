@@ -138,7 +138,7 @@ def default_run(source: Path, digest: str, model: Path) -> dict[str, Any]:
             "jsonSchema": None,
         },
         "gate": {"minImprovement": 0.1, "maxRegression": 0.02, "minScore": None},
-        "serve": {"dtype": "float32", "maxLength": 256},
+        "serve": {"dtype": "float32", "maxLength": 256, "weights": "adapter"},
     }
 
 

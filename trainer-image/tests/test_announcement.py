@@ -129,7 +129,7 @@ def test_a_promoted_run_is_published_before_it_is_announced(
     run: Run, workspace: Workspace, decided: Callable[..., None], api: ApiServer
 ) -> None:
     decided("promoted", adapterSha256="0" * 64)
-    with pytest.raises(StageError, match="not the one that was evaluated"):  # there is no adapter at all
+    with pytest.raises(StageError, match="not those that were evaluated"):  # there is no adapter at all
         publish_and_announce(run, workspace, "verdict-triage")
     assert api.requests == []
     weights = workspace.adapter(run) / "adapter_model.safetensors"
@@ -142,6 +142,43 @@ def test_a_promoted_run_is_published_before_it_is_announced(
     publish_and_announce(run, workspace, "verdict-triage")
     assert json.loads((registry / "current.json").read_text())["runId"] == run.run_id
     assert [request["body"]["data"]["decision"] for request in api.requests] == ["promoted"]
+
+
+def test_a_run_is_in_the_bucket_before_it_is_announced_also_one_that_was_published_before(
+    run: Run, workspace: Workspace, decided: Callable[..., None], api: ApiServer, tmp_path: Path
+) -> None:
+    weights = workspace.adapter(run) / "adapter_model.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    decided("promoted", adapterSha256=digest)
+    for name in ("contract.json", "model-card.md"):
+        (workspace.run(run.run_id) / name).write_text("{}")
+    registry = workspace.registry(run.name)
+    write_json(registry / "versions" / f"{run.run_id}.json", {"adapterSha256": digest})
+    publish_and_announce(run, workspace, "verdict-triage")  # without a bucket
+    assert len(api.requests) == 1
+    places = tmp_path / "bucket" / "adapters", tmp_path / "bucket" / "registry"
+    (tmp_path / "bucket").write_text("not a folder")  # a bucket that cannot be written to
+    with pytest.raises(OSError, match="bucket"):
+        publish_and_announce(run, workspace, "verdict-triage", *places)
+    assert len(api.requests) == 1  # nobody was told
+    (tmp_path / "bucket").unlink()
+    publish_and_announce(run, workspace, "verdict-triage", *places)
+    assert len(api.requests) == 2
+    copied = places[0] / run.name / run.run_id / "adapter" / "adapter_model.safetensors"
+    assert copied.read_bytes() == b"weights"
+    assert json.loads((places[1] / run.name / f"{run.run_id}.json").read_text())["adapterSha256"] == digest
+
+
+def test_what_the_gate_refused_does_not_come_into_the_bucket(
+    run: Run, workspace: Workspace, decided: Callable[..., None], api: ApiServer, tmp_path: Path
+) -> None:
+    decided("rejected")
+    places = tmp_path / "bucket" / "adapters", tmp_path / "bucket" / "registry"
+    publish_and_announce(run, workspace, "verdict-triage", *places)
+    assert len(api.requests) == 1
+    assert not (tmp_path / "bucket").exists()
 
 
 def test_a_run_without_a_verdict_fails_and_writes_nothing(

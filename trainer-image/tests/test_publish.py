@@ -21,7 +21,7 @@ from tuneform_trainer.evaluate import evaluate
 from tuneform_trainer.prepare import prepare
 from tuneform_trainer.publish import publish
 from tuneform_trainer.publishing.contract import adapter_problems
-from tuneform_trainer.publishing.export import export_adapter
+from tuneform_trainer.publishing.export import export_adapter, export_entry, export_run
 from tuneform_trainer.train import train
 from tuneform_trainer.workspace import Workspace, read_json, write_json
 
@@ -112,7 +112,7 @@ def test_only_the_adapter_that_was_evaluated_is_published(make_run: MakeRun, wor
     run = make_run(gate=LENIENT)
     evaluated(run, workspace)
     save_adapter(run, workspace, seed=3)
-    with pytest.raises(StageError, match="not the one that was evaluated"):
+    with pytest.raises(StageError, match="not those that were evaluated"):
         publish(run, workspace)
     evaluate(run, workspace)
     publish(run, workspace)
@@ -153,6 +153,45 @@ def test_a_promoted_adapter_is_copied_whole_and_an_export_that_was_broken_off_is
     export_adapter(run, workspace, tmp_path / "bucket")
     weights = "adapter_model.safetensors"
     assert (target / "adapter" / weights).read_bytes() == (adapter / weights).read_bytes()
+
+
+def test_the_registry_entry_of_a_run_is_copied_once_and_stays(
+    make_run: MakeRun, workspace: Workspace, tmp_path: Path
+) -> None:
+    run = make_run(gate=LENIENT)
+    promoted(run, workspace)
+    entry = workspace.registry(run.name) / "versions" / f"{run.run_id}.json"
+    target = export_entry(run, workspace, tmp_path / "registry")
+    assert target == tmp_path / "registry" / run.name / f"{run.run_id}.json"
+    assert target.read_bytes() == entry.read_bytes()
+    read = read_json(target)
+    assert read["verdict"]["decision"] == "promoted"
+    assert read["contract"]["modelId"] == read["modelId"] == run.model_id
+    entry.write_text(entry.read_text().replace(read["publishedAt"], "2030-01-01T00:00:00Z"))
+    export_entry(run, workspace, tmp_path / "registry")
+    assert read_json(target) == read  # of the same adapter: the first one stays
+    target.write_text("{")  # broken off
+    export_entry(run, workspace, tmp_path / "registry")
+    assert target.read_bytes() == entry.read_bytes()
+
+
+def test_what_is_published_is_never_replaced_by_another_adapter_of_the_run(
+    make_run: MakeRun, workspace: Workspace, tmp_path: Path
+) -> None:
+    run = make_run(gate=LENIENT)
+    promoted(run, workspace)
+    places = tmp_path / "adapters", tmp_path / "registry"
+    export_run(run, workspace, *places)
+    before = {file: file.read_bytes() for file in tmp_path.glob("[ar]*/**/*") if file.is_file()}
+    save_adapter(run, workspace, seed=3)  # as after a lost workspace: the same run, trained again
+    evaluate(run, workspace)
+    publish(run, workspace)
+    for export, place in ((export_adapter, places[0]), (export_entry, places[1])):
+        with pytest.raises(StageError, match="never replaced") as caught:
+            export(run, workspace, place)
+        assert caught.value.code == ExitCode.USAGE
+        assert str(place / run.name / run.run_id) in caught.value.message
+    assert {file: file.read_bytes() for file in before} == before
 
 
 def test_evaluation_json_says_what_it_was_measured_with(make_run: MakeRun, workspace: Workspace) -> None:

@@ -170,14 +170,44 @@ def test_the_download_of_a_base_asks_for_no_data(run: Run, workspace: Workspace)
     assert not source_of(run).exists()
 
 
-def test_a_base_folder_that_is_not_on_the_volume_says_how_to_copy_it(
-    run: Run, workspace: Workspace, parts: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("place", "way"),
+    [
+        ("workspace/bases/0123456789ab", "kubectl cp FOLDER NAMESPACE/POD:{folder} "),
+        ("bucket/models/0123456789ab", "aws s3 sync FOLDER s3://BUCKET/models/0123456789ab/ "),
+    ],
+)
+def test_a_base_folder_that_is_not_there_says_how_to_bring_it(
+    place: str, way: str, run: Run, parts: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "base" / "config.json").unlink()
-    with pytest.raises(StageError, match="kubectl cp FOLDER NAMESPACE/POD:") as caught:
+    workspace = Workspace(tmp_path / "workspace")
+    folder = tmp_path / place
+    folder.parent.mkdir(parents=True)
+    source = run.data.sources[0].model_copy(update={"path": str(workspace.root / "sources" / DIGEST)})
+    data = run.data.model_copy(update={"sources": [source]})
+    elsewhere = run.model_copy(update={"base": folder_base(folder), "data": data})
+    stage(elsewhere, workspace, parts, download=False)
+    (folder / "config.json").unlink()
+    with pytest.raises(StageError) as caught:
+        stage(elsewhere, workspace, parts, download=False)
+    assert caught.value.code == ExitCode.BASE_MODEL
+    assert f"{folder} is not there; bring it there: {way.format(folder=folder)}" in caught.value.message
+
+
+def test_a_base_folder_that_may_not_be_read_is_told_as_that(
+    run: Run, workspace: Workspace, parts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.is_file
+
+    def is_file(path: Path) -> bool:
+        if path.name == "config.json":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(Path, "is_file", is_file)
+    with pytest.raises(StageError, match="may the role of this fine-tune read it") as caught:
         stage(run, workspace, parts, download=False)
     assert caught.value.code == ExitCode.BASE_MODEL
-    assert str(tmp_path / "base") in caught.value.message
 
 
 def test_a_base_folder_that_was_cut_short_is_refused(

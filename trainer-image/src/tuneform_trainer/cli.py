@@ -87,6 +87,9 @@ def publish(
     adapters: Annotated[
         Path | None, typer.Option(help="with --verdict-configmap: folder that gets a copy of the adapter")
     ] = None,
+    registry: Annotated[
+        Path | None, typer.Option(help="with --verdict-configmap: folder that gets a copy of its entry")
+    ] = None,
 ) -> None:
     """Write contract, model card, report and registry entry of a promoted run."""
     from tuneform_trainer.publish import publish as work
@@ -97,7 +100,9 @@ def publish(
     from tuneform_trainer.publishing.announcement import publish_and_announce
 
     name = verdict_configmap
-    _stage(lambda run, workspace: publish_and_announce(run, workspace, name, adapters), run, workspace)
+    _stage(
+        lambda run, workspace: publish_and_announce(run, workspace, name, adapters, registry), run, workspace
+    )
 
 
 @app.command()

@@ -167,6 +167,7 @@ class Gate(Frozen):
 class Serve(Frozen):
     dtype: Literal["bfloat16", "float32"]
     max_length: int  # tokens of prompt and answer together
+    weights: Literal["adapter", "merged"]  # "merged": vLLM has no LoRA for the base
 
 
 class Run(Frozen):

@@ -5,6 +5,8 @@ The table is repeated in docs/exit-codes.md and core/spec/exit-codes.ts; a test 
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from enum import IntEnum
 
 
@@ -47,3 +49,17 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, torch.cuda.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and "allocate memory" in str(error)
     )
+
+
+@contextlib.contextmanager
+def memory_errors(doing: str) -> Iterator[None]:
+    """Turn out of memory, on the accelerator or not, into StageError(OUT_OF_MEMORY).
+
+    `doing` goes on after "out of memory while", with what a person can do about it.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise StageError(ExitCode.OUT_OF_MEMORY, f"out of memory while {doing}") from error

@@ -12,6 +12,7 @@ from tuneform_trainer.data.formats import Row
 from tuneform_trainer.data.split import position
 from tuneform_trainer.errors import ExitCode, StageError
 from tuneform_trainer.evaluation.contestants import contestants, score_all
+from tuneform_trainer.merged import judged_weights, merge, weights_there
 from tuneform_trainer.prepare import load_splits
 from tuneform_trainer.workspace import Workspace, adapter_sha256, read_json, write_json
 
@@ -21,19 +22,19 @@ LIBRARIES = ("torch", "transformers", "peft", "scikit-learn", "rouge-score", "nu
 def evaluate(run: Run, workspace: Workspace) -> None:
     """Write evaluation.json, verdict.json and report.html; the decision itself is no error.
 
-    A verdict stands until the adapter, the evaluate or gate settings or the incumbent change. Going
+    A verdict stands until the weights, the evaluate or gate settings or the incumbent change. Going
     back to a run that was promoted before is a rollback: the verdict of its registry entry stands.
     Raises StageError(DATA) without test rows, StageError(USAGE) before the run is trained.
     """
     incumbent = _incumbent(run, workspace)
     entry = read_json(workspace.registry(run.name) / "versions" / f"{run.run_id}.json")
-    adapter = adapter_sha256(workspace.adapter(run))
-    if entry is not None and entry["adapterSha256"] != adapter:
-        entry = None  # trained again, with another result: what was promoted is gone
+    weights = _weights(run, workspace)
+    if entry is not None and weights != judged_weights(entry):
+        entry = None  # trained or merged again, with another result: what was promoted is gone
     if entry is not None and incumbent is not None:
         _roll_back(run, workspace, entry)
         return
-    if _stands(run, workspace, adapter, incumbent, promoted_before=entry is not None):
+    if _stands(run, workspace, weights, incumbent, promoted_before=entry is not None):
         progress.stage("evaluate", "skipped")
         return
     rows = _test_rows(run, workspace)
@@ -42,6 +43,14 @@ def evaluate(run: Run, workspace: Workspace) -> None:
         verdict = _judge(run, workspace, rows, incumbent)
     _write_verdict(run, workspace, verdict)
     progress.stage("evaluate", "done", f"{verdict['decision']}: {verdict['reason']}")
+
+
+def _weights(run: Run, workspace: Workspace) -> dict[str, str | None]:
+    """Digests of what will be served; merged weights are made here if there are none."""
+    if run.serve.weights == "merged":
+        with workspace.compute_slot():
+            merge(run.base, run.name, run.run_id, run.serve.dtype, workspace)
+    return weights_there(run, workspace)
 
 
 def _write_verdict(run: Run, workspace: Workspace, verdict: dict[str, Any]) -> None:
@@ -62,7 +71,12 @@ def _roll_back(run: Run, workspace: Workspace, entry: dict[str, Any]) -> None:
 
 
 def _stands(
-    run: Run, workspace: Workspace, adapter: str | None, incumbent: str | None, *, promoted_before: bool
+    run: Run,
+    workspace: Workspace,
+    weights: dict[str, str | None],
+    incumbent: str | None,
+    *,
+    promoted_before: bool,
 ) -> bool:
     """Whether the verdict in the run's folder answers today's question."""
     folder = workspace.run(run.run_id)
@@ -71,8 +85,7 @@ def _stands(
         return False
     same_incumbent: bool = promoted_before or verdict["incumbent"] == incumbent
     same_settings: bool = verdict["settings"] == _settings(run)
-    same_adapter: bool = verdict.get("adapterSha256") == adapter
-    return same_incumbent and same_settings and same_adapter
+    return same_incumbent and same_settings and judged_weights(verdict) == weights
 
 
 def _settings(run: Run) -> dict[str, Any]:
@@ -139,7 +152,7 @@ def _judge(run: Run, workspace: Workspace, rows: list[Row], incumbent: str | Non
         "runId": run.run_id,
         "incumbent": incumbent,
         "testRows": len(rows),
-        "adapterSha256": next(c.adapter_sha256 for c in entered if c.who == "tuned"),
+        **weights_there(run, workspace),
         "settings": _settings(run),
     }
     evaluation = {

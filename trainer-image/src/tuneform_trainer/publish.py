@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 
 from tuneform_trainer import progress
 from tuneform_trainer.config import Run
 from tuneform_trainer.errors import ExitCode, StageError
-from tuneform_trainer.workspace import Workspace, adapter_sha256, read_json, write_atomically, write_json
+from tuneform_trainer.merged import judged_weights, weights_there
+from tuneform_trainer.workspace import Workspace, read_json, write_atomically, write_json
 
 REFUSED = {"rejected": ExitCode.REJECTED, "undecidable": ExitCode.UNDECIDABLE}
 
 
 def publish(run: Run, workspace: Workspace) -> None:
     """Write contract, model card and registry entry, and make this run the one that serves.
+
+    Merged weights of a run that was refused are removed: they are gigabytes that nobody serves, and can
+    be made again from the adapter, which stays.
 
     Raises StageError(REJECTED or UNDECIDABLE) with the gate's reason, StageError(BASE_MODEL) when
     vLLM would refuse the adapter, StageError(USAGE) when it is not the one that was evaluated.
@@ -22,18 +27,20 @@ def publish(run: Run, workspace: Workspace) -> None:
     verdict = read_json(folder / "verdict.json")
     if verdict is None:
         raise StageError(ExitCode.USAGE, f"run {run.run_id} has no verdict yet: evaluate it first")
+    registry = workspace.registry(run.name)
+    current = read_json(registry / "current.json") or {}
     if verdict["decision"] != "promoted":
+        if current.get("runId") != run.run_id:
+            shutil.rmtree(workspace.merged(run.run_id), ignore_errors=True)
         message = f"{verdict['decision']} by the gate: {verdict['reason']}"
         raise StageError(REFUSED[verdict["decision"]], message)
-    adapter = adapter_sha256(workspace.adapter(run))
-    if verdict.get("adapterSha256") != adapter:
-        message = f"the adapter of run {run.run_id} is not the one that was evaluated: evaluate it again"
+    weights = weights_there(run, workspace)
+    if judged_weights(verdict) != weights:
+        message = f"the weights of run {run.run_id} are not those that were evaluated: evaluate it again"
         raise StageError(ExitCode.USAGE, message)
-    registry = workspace.registry(run.name)
     version_file = registry / "versions" / f"{run.run_id}.json"
-    current = read_json(registry / "current.json") or {}
     entry = read_json(version_file)
-    whole = entry is not None and entry["adapterSha256"] == adapter
+    whole = entry is not None and judged_weights(entry) == weights
     if whole and current.get("runId") == run.run_id:
         progress.stage("publish", "skipped")
         return
@@ -53,7 +60,7 @@ def publish(run: Run, workspace: Workspace) -> None:
                 "runId": run.run_id,
                 "modelId": run.model_id,
                 "adapter": str(workspace.adapter(run).relative_to(workspace.root)),
-                "adapterSha256": adapter,
+                **weights,
                 "verdict": verdict,
                 "contract": agreed,
                 "publishedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

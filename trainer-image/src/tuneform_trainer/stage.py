@@ -16,7 +16,14 @@ from tuneform_trainer import progress
 from tuneform_trainer.base import base_folder, model_folder
 from tuneform_trainer.config import Base, FolderWeights, Run
 from tuneform_trainer.errors import ExitCode, StageError
-from tuneform_trainer.workspace import Workspace, file_sha256, read_json, replacing, write_json
+from tuneform_trainer.workspace import (
+    Workspace,
+    file_sha256,
+    folder_digest,
+    read_json,
+    replacing,
+    write_json,
+)
 
 MODEL_FILES = (".json", ".safetensors", ".jinja", ".model", ".txt")  # as loading/base-folder.ts has them
 
@@ -137,9 +144,9 @@ def _unpack(pieces: list[Path], path: Path, expected: str) -> int:
 
 def _check_base_folder(base: Base, weights: FolderWeights, workspace: Workspace) -> None:
     folder = base_folder(weights)
-    copy = f"kubectl cp FOLDER NAMESPACE/POD:{folder} (docs/kubernetes.md says from which pod)"
-    if not (folder / "config.json").is_file():
-        message = f"base model {base.id}: {folder} is not there; copy it onto the volume: {copy}"
+    way = _way_to_bring(Path(weights.path), workspace)
+    if not _is_model(base, folder):
+        message = f"base model {base.id}: {folder} is not there; bring it there: {way}"
         raise StageError(ExitCode.BASE_MODEL, message)
     files = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix in MODEL_FILES)
     seen = {"digest": weights.digest, "files": {p.name: [p.stat().st_size, p.stat().st_mtime] for p in files}}
@@ -148,20 +155,26 @@ def _check_base_folder(base: Base, weights: FolderWeights, workspace: Workspace)
     if read_json(marker) == seen:  # weights are gigabytes: they are read once
         return
     progress.log(f"base model: verifying {folder}, once")
-    found = _folder_digest(files)
+    found = folder_digest(files)
     if found != weights.digest:
         message = (
             f"base model {base.id}: {folder} is not the folder that was planned: digest {found}, "
-            f"expected {weights.digest}; remove it and copy it again: {copy}"
+            f"expected {weights.digest}; remove it and bring it again: {way}"
         )
         raise StageError(ExitCode.BASE_MODEL, message)
     write_json(marker, seen)
 
 
-def _folder_digest(files: list[Path]) -> str:
-    """Over names and contents; the same as loading/base-folder.ts computes."""
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.name.encode())
-        digest.update(bytes.fromhex(file_sha256(file) or ""))
-    return digest.hexdigest()
+def _is_model(base: Base, folder: Path) -> bool:
+    try:
+        return (folder / "config.json").is_file()
+    except PermissionError as error:
+        message = f"base model {base.id}: {folder} cannot be read: may the role of this fine-tune read it?"
+        raise StageError(ExitCode.BASE_MODEL, message) from error
+
+
+def _way_to_bring(planned: Path, workspace: Workspace) -> str:
+    """How a person brings a base to where it was planned; what is not on the volume is in a bucket."""
+    if planned.is_relative_to(workspace.root):
+        return f"kubectl cp FOLDER NAMESPACE/POD:{planned} (docs/kubernetes.md says from which pod)"
+    return f"aws s3 sync FOLDER s3://BUCKET/{planned.parent.name}/{planned.name}/ (docs/aws.md)"

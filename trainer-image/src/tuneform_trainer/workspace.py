@@ -37,6 +37,9 @@ class Workspace:
     def adapter(self, run: Run) -> Path:
         return self.run(run.run_id) / "adapter"
 
+    def merged(self, run_id: str) -> Path:
+        return self.run(run_id) / "merged"
+
     @contextlib.contextmanager
     def run_lock(self, run_id: str) -> Iterator[None]:
         """Only one process works on a run; the kernel frees the lock even after kill -9."""
@@ -132,6 +135,15 @@ def file_sha256(file: Path) -> str | None:
 def adapter_sha256(adapter: Path) -> str | None:
     """Digest of an adapter's weights, or None where there are none."""
     return file_sha256(adapter / WEIGHTS)
+
+
+def folder_digest(files: list[Path]) -> str:
+    """Over names and contents of files in this order; the same as loading/base-folder.ts computes."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.name.encode())
+        digest.update(bytes.fromhex(file_sha256(file) or ""))
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager

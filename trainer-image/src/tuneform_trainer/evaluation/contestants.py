@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,17 +12,22 @@ from typing import Any
 from tuneform_trainer import progress
 from tuneform_trainer.config import Base, Run
 from tuneform_trainer.data.formats import Row
-from tuneform_trainer.errors import ExitCode, StageError, is_out_of_memory
+from tuneform_trainer.errors import ExitCode, StageError, memory_errors
 from tuneform_trainer.evaluation.metrics import Scored
 from tuneform_trainer.evaluation.partial import PartialScores
+from tuneform_trainer.merged import merge
 from tuneform_trainer.workspace import Workspace, adapter_sha256, read_json, write_json
 
+SCORED = "scoring the test rows; lower serve.maxLength or free some memory"
 SCORING = 2  # raised when scoring.py counts differently: kept scores are then not reused
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """One model of the comparison: "base", "tuned" or "incumbent"."""
+    """One model of the comparison: "base", "tuned" or "incumbent".
+
+    Merged weights are a base of their own, and have no adapter.
+    """
 
     who: str
     base: Base
@@ -41,23 +44,31 @@ class Scores:
 
 
 def contestants(run: Run, workspace: Workspace, incumbent: str | None) -> list[Contestant]:
-    """Base and tuned, and the incumbent on its own base, which may be another one.
+    """Base and tuned, and the incumbent on its own base, which may be another one; each as it is served.
 
     Raises StageError(USAGE) when the run has no adapter yet.
     """
-    adapter = workspace.adapter(run)
-    digest = adapter_sha256(adapter)
-    if digest is None:
+    if adapter_sha256(workspace.adapter(run)) is None:
         raise StageError(ExitCode.USAGE, f"run {run.run_id} has no adapter yet: train it first")
-    found = [Contestant("base", run.base, None, None), Contestant("tuned", run.base, adapter, digest)]
+    found = [
+        Contestant("base", run.base, None, None),
+        _as_served("tuned", run.base, run, run.run_id, workspace),
+    ]
     if incumbent is not None:
         folder = workspace.run(incumbent)
         declared = read_json(folder / "run.json")  # only its base: the rest may be of an older schema
         base = Base.model_validate(declared["base"]) if declared else run.base
         base = run.base if _identity(base) == _identity(run.base) else base
-        digest = adapter_sha256(folder / "adapter")
-        found.append(Contestant("incumbent", base, folder / "adapter", digest))
+        found.append(_as_served("incumbent", base, run, incumbent, workspace))
     return found
+
+
+def _as_served(who: str, base: Base, run: Run, run_id: str, workspace: Workspace) -> Contestant:
+    adapter = workspace.run(run_id) / "adapter"
+    digest = adapter_sha256(adapter)
+    if run.serve.weights == "adapter":
+        return Contestant(who, base, adapter, digest)
+    return Contestant(who, merge(base, run.name, run_id, run.serve.dtype, workspace), None, digest)
 
 
 def _identity(base: Base) -> list[Any]:
@@ -93,7 +104,7 @@ def _scores_file(run: Run, workspace: Workspace, contestant: Contestant) -> Path
         [run.data.digest, run.data.labels, run.serve.max_length],
     ]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    kind = "base" if contestant.adapter is None else "adapter"
+    kind = "base" if contestant.who == "base" else run.serve.weights
     return workspace.dataset(run.data.digest) / "scores" / f"{kind}-{digest[:16]}.json"
 
 
@@ -112,7 +123,7 @@ def _score_on_one_base(
     from tuneform_trainer.evaluation.scoring import Scorer
 
     base = together[0].base
-    if base != run.base:
+    if base != run.base and together[0].adapter is not None:
         progress.log(f"the model that serves has another base, {base.id}: it is scored on that one")
     adapters = {c.who: c.adapter for c in together if c.adapter is not None}
     model = model_with_adapters(base, run.evaluate.dtype, adapters)
@@ -122,7 +133,7 @@ def _score_on_one_base(
         who, file = contestant.who, files[contestant.who]
         partial = PartialScores(workspace.run(run.run_id) / f".{file.stem}.rows.jsonl")
         scorer = Scorer(run, model, tokenizer)
-        with active(model, who if contestant.adapter is not None else None), _memory_errors():
+        with active(model, who if contestant.adapter is not None else None), memory_errors(SCORED):
             done[who] = Scores(scorer.score(rows, who, partial), scorer.shortened)
         write_json(
             file,
@@ -136,15 +147,3 @@ def _score_on_one_base(
     del model
     gc.collect()  # before another base is loaded
     return done
-
-
-@contextlib.contextmanager
-def _memory_errors() -> Iterator[None]:
-    """Out of memory, on the accelerator or not, as what a person can do about it."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        message = "out of memory while scoring the test rows; lower serve.maxLength or free some memory"
-        raise StageError(ExitCode.OUT_OF_MEMORY, message) from error

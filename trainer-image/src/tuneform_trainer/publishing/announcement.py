@@ -12,17 +12,22 @@ from tuneform_trainer.cluster import patch_config_map, this_cluster
 from tuneform_trainer.config import Run
 from tuneform_trainer.errors import StageError
 from tuneform_trainer.publish import REFUSED, publish
-from tuneform_trainer.publishing.export import export_adapter
+from tuneform_trainer.publishing.export import export_run
 from tuneform_trainer.workspace import Workspace, read_json
 
 MOST_BYTES = 900_000  # the API server takes 1 MiB in all
 
 
 def publish_and_announce(
-    run: Run, workspace: Workspace, config_map: str, adapters: Path | None = None
+    run: Run,
+    workspace: Workspace,
+    config_map: str,
+    adapters: Path | None = None,
+    registry: Path | None = None,
 ) -> None:
-    """As `publish`, then write the verdict into the ConfigMap. `adapters`: a folder that gets a copy of the
-    promoted adapter, before anybody is told of it.
+    """As `publish`, then write the verdict into the ConfigMap. `adapters` and `registry`: folders that get a
+    copy of the promoted adapter and of its entry, before anybody is told of it; servers may read them there.
+    So do those of a run that was published before.
 
     A decided verdict is a success whatever the decision: the program that reads it fails the update,
     and a failed Job would be tried again. Other errors are raised as `publish` does, and
@@ -30,8 +35,7 @@ def publish_and_announce(
     """
     try:
         publish(run, workspace)
-        if adapters is not None:
-            export_adapter(run, workspace, adapters)
+        export_run(run, workspace, adapters, registry)
     except StageError as error:
         if error.code not in REFUSED.values():
             raise

@@ -10,6 +10,7 @@ from tuneform_trainer.base import base_facts, load_tokenizer, model_folder
 from tuneform_trainer.chat import family, stop_token_ids
 from tuneform_trainer.config import Run
 from tuneform_trainer.errors import ExitCode, StageError
+from tuneform_trainer.merged import weights_there
 from tuneform_trainer.workspace import WEIGHTS, Workspace, adapter_sha256, read_json
 
 CONTRACT_VERSION = 1
@@ -101,8 +102,14 @@ def contract(run: Run, workspace: Workspace) -> dict[str, Any]:
         "vllm": {
             "maxLoraRank": max_lora_rank(config["r"]),
             "serve": "adapter" if traits.vllm_lora else "merged",
+            **_merged(run, workspace),
         },
     }
+
+
+def _merged(run: Run, workspace: Workspace) -> dict[str, Any]:
+    digest = weights_there(run, workspace)["mergedSha256"]
+    return {} if digest is None else {"mergedSha256": digest, "dtype": run.serve.dtype}
 
 
 def _targets(targets: list[str] | str) -> list[str]:

@@ -48,7 +48,7 @@ export const EXCEPTIONS: readonly Exception[] = [
   },
   {
     rule: "KSV037", // kube-system
-    where: /-(daemonset-nvidia-device-plugin|deployment-cluster-autoscaler)\.yaml$/,
+    where: /-(daemonset-nvidia-device-plugin-[\w-]+|deployment-cluster-autoscaler)\.yaml$/,
     reason: "Parts of the cluster, beside its other add-ons, whose manifests put them there",
   },
   {
@@ -63,12 +63,12 @@ export const EXCEPTIONS: readonly Exception[] = [
   },
   {
     rule: "KSV012", // root
-    where: /-daemonset-nvidia-device-plugin\.yaml$/,
+    where: /-daemonset-nvidia-device-plugin-[\w-]+\.yaml$/,
     reason: "Talks to the kubelet by a socket that belongs to root; all privileges of root are dropped",
   },
   {
     rule: "KSV023", // folder of the node
-    where: /-daemonset-nvidia-device-plugin\.yaml$/,
+    where: /-daemonset-nvidia-device-plugin-[\w-]+\.yaml$/,
     reason: "As KSV012: the folder of that socket",
   },
 ];

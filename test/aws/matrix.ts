@@ -103,7 +103,7 @@ export const COMBINATIONS: Combination[] = [
     { kubeconfig: "shared.kubeconfig", tokenSecret: "hub-token", priorityClass: "training" },
   ),
   { ...one("bases in the bucket", { storage: { bases: "bucket" } }), models: [OWN_BASE, "route-stablelm"] },
-  { ...one("nothing that needs a GPU to serve", {}), models: ["route-stablelm"] },
+  { ...one("nothing that needs a GPU to serve", {}, { engine: "cpu" }), models: ["route-stablelm"] },
 ];
 
 /** The plan of a combination, by the same loader as `pulumi up`. */

@@ -1,4 +1,4 @@
-"""Whether vLLM has LoRA for model families: reads `model_type`s as JSON, writes `{type: true | false | null}`.
+"""Whether vLLM has LoRA for families: reads `model_type`s as JSON, writes `{type: true | false | null}`.
 
 null: vLLM has no class of its own for the family.
 """

@@ -2,12 +2,13 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { execa, execaSync } from "execa";
+import { execa } from "execa";
 import { readBaseFolder } from "../../loading/base-folder.ts";
 import { ensureUv, findPython, indexSettings, UV_VERSION } from "../../setup/uv.ts";
 import { tinyModel } from "../engine/fixtures.ts";
 import { has } from "../engine/tier.ts";
 import { addCodeLayer } from "./code-layer.ts";
+import { chooseProvider } from "./provider.ts";
 
 /**
  * The cluster that these tests run on: the one of KUBECONFIG, with a trainer image loaded under the name in
@@ -38,32 +39,13 @@ export function missingForCluster(): string[] {
   return fs.existsSync(lab) ? programs : [...programs, "KUBECONFIG"];
 }
 
-/**
- * The official provider where PATH has it; else the equipment's stand-in, behind provider-standin.cjs. Says which.
- */
-function chooseProvider(say: (line: string) => void): void {
-  const found = execaSync("which", ["pulumi-resource-kubernetes"]).stdout.trim();
-  const script = fs.readFileSync(found).subarray(0, 4096).toString("latin1");
-  const standin = /exec node "([^"]*kubernetes-provider\.cjs)"/.exec(script)?.[1];
-  say(
-    `cluster: Kubernetes provider: ${standin === undefined ? `official, ${found}` : "the test equipment's stand-in"}`,
-  );
-  if (standin === undefined) return;
-  const folder = path.join(cache, "provider");
-  fs.mkdirSync(folder, { recursive: true });
-  const wrapper = path.join(import.meta.dirname, "provider-standin.cjs");
-  const program = `#!/bin/sh\nexec node "${wrapper}" "${standin}" "$@"\n`;
-  fs.writeFileSync(path.join(folder, "pulumi-resource-kubernetes"), program, { mode: 0o755 });
-  process.env["PATH"] = `${folder}${path.delimiter}${process.env["PATH"] ?? ""}`;
-}
-
 /** Bring the cluster up. Seconds where it was built before, up to 20 minutes where not. */
 export async function startCluster(say: (line: string) => void): Promise<TestCluster> {
   const storageClass =
     process.env["TUNEFORM_TEST_STORAGE_CLASS"] ?? (given === undefined ? "local-path" : "standard");
   // npm says in NODE which program runs it; the equipment would take that for its node's name.
   delete process.env["NODE"];
-  chooseProvider(say);
+  await chooseProvider(cache, say);
   if (given !== undefined)
     return {
       kubeconfig: given,

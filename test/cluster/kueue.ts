@@ -15,15 +15,14 @@ const binary = path.join(cache, "kueue-0.17.0", "kueue");
 
 /**
  * What keeps tests with Kueue from running; empty where nothing does. A given cluster has to have it; for the test
- * equipment it is built from its Go module, which takes minutes and is done only where TUNEFORM_REQUIRE has `kueue`.
+ * equipment it is built from its Go module, once, and its tests take minutes: only where TUNEFORM_REQUIRE has `kueue`.
  */
 export async function missingForKueue(cluster: TestCluster): Promise<string[]> {
   if (await isInstalled(cluster)) return [];
   if (cluster.isGiven) return ["Kueue in the given cluster"];
-  if (!has("go")) return ["go, to build Kueue"];
-  return fs.existsSync(binary) || requires("kueue")
-    ? []
-    : ["a built Kueue (TUNEFORM_REQUIRE=kueue builds it)"];
+  if (!requires("kueue"))
+    return ["Kueue (TUNEFORM_REQUIRE=cluster,kueue builds it where it is not built yet)"];
+  return fs.existsSync(binary) || has("go") ? [] : ["go, to build Kueue"];
 }
 
 const isInstalled = async (cluster: TestCluster): Promise<boolean> =>

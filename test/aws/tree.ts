@@ -88,7 +88,8 @@ function ofInside({ aws, fineTunes, servers }: StackPlan): Record<string, number
     "kubernetes:apps/v1:Deployment": servers.length + 1 + when(hasAutoscaler),
     "kubernetes:apps/v1:DaemonSet": when(installsDevicePlugin),
     "kubernetes:core/v1:Namespace": 1,
-    "pulumi-nodejs:dynamic/tuneform:Staging": fineTunes.length,
+    "pulumi-nodejs:dynamic/tuneform:Staging": fineTunes.filter(({ run }) => run.base.weights.kind === "hub")
+      .length,
     "pulumi-nodejs:dynamic/tuneform:Outcome": fineTunes.length,
     "pulumi-nodejs:dynamic/tuneform:Alias": fineTunes.length,
   };

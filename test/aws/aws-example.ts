@@ -3,6 +3,7 @@ import { INSTANCES } from "../../core/catalog/instances.ts";
 import { planAws, type AwsPlan } from "../../core/plan/aws-plan.ts";
 import { planPools } from "../../core/plan/gpu-pools.ts";
 import { awsSchema } from "../../core/spec/aws.ts";
+import { TEST_STACK } from "../unit/pooled-stack.ts";
 
 export const ADMIN = "arn:aws:iam::111122223333:role/deploy";
 export const VPC = "vpc-0123456789abcdef0";
@@ -42,13 +43,5 @@ export function awsExample(
   };
   const { pools, ...poolOf } = planPools([trained], [], settings, INSTANCES);
   const fineTunes = [{ name: "triage", owner: "mail", dataKeys: [] }];
-  return planAws({
-    stack: "test",
-    namespace: "tuneform-test",
-    settings,
-    fineTunes,
-    servers: [],
-    pools,
-    poolOf,
-  });
+  return planAws({ ...TEST_STACK, settings, fineTunes, pools, poolOf });
 }

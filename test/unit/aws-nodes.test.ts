@@ -8,7 +8,7 @@ import { INSTANCES } from "../../core/catalog/instances.ts";
 import { AMI_FAMILIES } from "../../core/spec/aws.ts";
 import { readDevicePlugin } from "../../loading/device-plugin.ts";
 import { root } from "./kubernetes-example.ts";
-import { settingsWith, tuneOn } from "./pooled-stack.ts";
+import { settingsWith, TEST_STACK, tuneOn } from "./pooled-stack.ts";
 
 /** A stack of these fine-tunes, all on an L4. */
 function planOf(names: string[], gpu: object = {}) {
@@ -20,15 +20,7 @@ function planOf(names: string[], gpu: object = {}) {
     INSTANCES,
   );
   const fineTunes = names.map((name) => ({ name, owner: `team-${name}`, dataKeys: [] }));
-  return planAws({
-    stack: "test",
-    namespace: "tuneform-test",
-    settings,
-    fineTunes,
-    servers: [],
-    pools,
-    poolOf,
-  });
+  return planAws({ ...TEST_STACK, settings, fineTunes, pools, poolOf });
 }
 
 const textOf = (ami: (typeof AMI_FAMILIES)[number]) => Buffer.from(userData(ami), "base64").toString("utf8");

@@ -4,6 +4,7 @@ import { awsNotes } from "../../core/plan/aws-notes.ts";
 import { planAws } from "../../core/plan/aws-plan.ts";
 import { planPools, type PooledFineTune, type PooledServer } from "../../core/plan/gpu-pools.ts";
 import { awsSchema } from "../../core/spec/aws.ts";
+import { TEST_STACK } from "./pooled-stack.ts";
 
 const NEED = { hostBytes: 4e9, cores: 1 };
 const trainedOn = (name: string, gpu: "l4" | "rtx-pro-6000" | "h100-80gb"): PooledFineTune => ({
@@ -26,17 +27,7 @@ function notesOf(
 ): string[] {
   const settings = awsSchema.parse({ cluster: CLUSTER, ...changes });
   const { pools, ...poolOf } = planPools(fineTunes, servers, settings, INSTANCES);
-  return awsNotes(
-    planAws({
-      stack: "test",
-      namespace: "tuneform-test",
-      settings,
-      fineTunes: [],
-      servers: [],
-      pools,
-      poolOf,
-    }),
-  );
+  return awsNotes(planAws({ ...TEST_STACK, settings, fineTunes: [], pools, poolOf }));
 }
 
 const about = (notes: string[], start: string) => notes.filter((note) => note.startsWith(start));

@@ -61,3 +61,6 @@ export function tuneOn(of: string, gpu: GpuId = "l4"): PooledFineTune {
 export function servedOn(key: string): PooledServer {
   return { key, engine: "vllm", gpu: "l4", fineTunes: ["a"], hostBytes: 4e9, cores: 1 };
 }
+
+/** What planAws is told of a stack besides its settings, fine-tunes and pools; no server reads its bucket. */
+export const TEST_STACK = { stack: "test", namespace: "tuneform-test", servers: [] };

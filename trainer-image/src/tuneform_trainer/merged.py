@@ -82,7 +82,7 @@ def _make(base: Base, adapter: Path, dtype: str, folder: Path, source: dict[str,
     model.save_pretrained(scratch, max_shard_size="2GB")
     for file in sorted(model_folder(base).iterdir()):
         # The tokenizer byte for byte: what is saved anew may split a text otherwise.
-        if file.suffix in TOKENIZER_FILES and file.name not in (DONE, "config.json", *_weights(file)):
+        if _goes_along(file.name):
             shutil.copyfile(file, scratch / file.name)
     files = sorted(file for file in scratch.iterdir() if file.is_file())
     marker = {**source, "sha256": folder_digest(files), "files": {f.name: f.stat().st_size for f in files}}
@@ -92,9 +92,10 @@ def _make(base: Base, adapter: Path, dtype: str, folder: Path, source: dict[str,
     return marker
 
 
-def _weights(file: Path) -> list[str]:
-    """Of the base's own shards, which are not those of the merged weights."""
-    return [file.name] if file.name.endswith(".index.json") else []
+def _goes_along(name: str) -> bool:
+    """Not the config, which tells another type, nor the index of the base's own shards."""
+    of_the_base = name in (DONE, "config.json") or name.endswith(".index.json")
+    return name.endswith(TOKENIZER_FILES) and not of_the_base
 
 
 def _add(base: Base, adapter: Path, dtype: str) -> Any:

@@ -1,6 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { vllmArguments } from "../../core/kubernetes/vllm-arguments.ts";
-import { freePort } from "../engine/project.ts";
 import { vllmPython } from "./environment.ts";
 import { answer, scores, TOLERANCE } from "./scoring.ts";
 import { VllmServer } from "./server.ts";
@@ -17,17 +15,13 @@ describe.runIf(python !== null)("`vllm serve` of a StableLM with the adapter in 
     // Heads of 32: vLLM has no kernel for smaller ones.
     made = await TrainedRun.make("stablelm", { num_attention_heads: 1 }, "merged");
     rows = await made.testRows();
-    const port = await freePort();
-    const args = vllmArguments({
+    server = await VllmServer.of(python!, {
       model: made.merged,
       servedModelName: made.modelId,
       dtype: made.run.serve.dtype,
       adapters: [],
       memory: { maxLoraRank: 1, slots: 0, maxModelLength: made.run.serve.maxLength },
-      port,
     });
-    server = await VllmServer.start(python!, ["--host=127.0.0.1", ...args], port);
-    console.log(`vLLM answered after ${Math.round(server.startSeconds)} s`);
   });
 
   afterAll(async () => {

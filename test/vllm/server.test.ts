@@ -1,6 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { vllmArguments } from "../../core/kubernetes/vllm-arguments.ts";
-import { freePort } from "../engine/project.ts";
 import { vllmPython } from "./environment.ts";
 import { VllmServer } from "./server.ts";
 import { answer, scores, TOLERANCE } from "./scoring.ts";
@@ -17,17 +15,13 @@ describe.runIf(python !== null)("`vllm serve` with an adapter that the trainer m
     // Heads of 32: vLLM has no kernel for smaller ones.
     made = await TrainedRun.make("llama", { head_dim: 32 }, "adapter");
     rows = await made.testRows();
-    const port = await freePort();
-    const args = vllmArguments({
+    server = await VllmServer.of(python!, {
       model: made.base,
       servedModelName: "tiny",
       dtype: made.run.serve.dtype,
       adapters: [{ fineTune: made.run.name, modelId: made.modelId, path: made.adapter, rank: 8 }],
       memory: { maxLoraRank: 8, slots: 1, maxModelLength: made.run.serve.maxLength },
-      port,
     });
-    server = await VllmServer.start(python!, ["--host=127.0.0.1", ...args], port);
-    console.log(`vLLM answered after ${Math.round(server.startSeconds)} s`);
   });
 
   // Also where a test or the start failed: no process is left behind.

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import path from "node:path";
 import { execa } from "execa";
-import { vllmEnvironment } from "../../core/kubernetes/vllm-arguments.ts";
+import { vllmArguments, vllmEnvironment, type VllmInput } from "../../core/kubernetes/vllm-arguments.ts";
+import { freePort } from "../engine/project.ts";
 
 export const COMMAND_LINE = path.join(import.meta.dirname, "command_line.py");
 
@@ -22,8 +23,17 @@ export class VllmServer {
     this.startSeconds = startSeconds;
   }
 
+  /** With the arguments that a pod gets, on a free port of this machine. */
+  static async of(python: string, input: Omit<VllmInput, "port">): Promise<VllmServer> {
+    const port = await freePort();
+    const args = ["--host=127.0.0.1", ...vllmArguments({ ...input, port })];
+    const server = await VllmServer.start(python, args, port);
+    console.log(`vLLM answered after ${Math.round(server.startSeconds)} s`);
+    return server;
+  }
+
   /** Waits for /health. Throws with the last lines of its log where it ends or never answers. */
-  static async start(python: string, args: string[], port: number): Promise<VllmServer> {
+  private static async start(python: string, args: string[], port: number): Promise<VllmServer> {
     const began = Date.now();
     const child = spawn(python, args);
     const url = `http://127.0.0.1:${port}`;

@@ -67,6 +67,20 @@ def _input_gradient(model: Any, hidden: torch.Tensor) -> torch.Tensor:
     return given.grad.clone()
 
 
+def test_a_validation_leaves_4_bit_weights_as_they_are(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where bitsandbytes has a layout of its own for inference, which gives no gradients."""
+    monkeypatch.setattr("bitsandbytes.nn.modules.has_avx512bf16", lambda: True)
+    model: Any = load_model(make_run().base, "float32", nf4=True)
+    layer = model.model.layers[0].mlp.up_proj
+    before = layer.weight.data.clone()
+    with torch.no_grad():
+        model.eval()(input_ids=torch.randint(7, 200, (2, 12)))
+    assert torch.equal(layer.weight.data, before)
+    assert _input_gradient(model, torch.randn(2, 12, model.config.hidden_size)).abs().sum() > 0
+
+
 def test_nf4_gradients_agree_with_the_dequantised_weights(make_run: MakeRun) -> None:
     from bitsandbytes.functional import dequantize_4bit
 

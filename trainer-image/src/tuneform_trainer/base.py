@@ -171,4 +171,20 @@ def load_model(base: Base, dtype: str, *, nf4: bool = False, attention: str = "s
         use_safetensors=True,
         **({"quantization_config": quantization} if nf4 else {}),
     )
+    if nf4 and device == "cpu":
+        _keep_layout(model)
     return model
+
+
+def _keep_layout(model: torch.nn.Module) -> None:
+    """Keeps 4-bit weights as they are, on every CPU.
+
+    Where there is AVX-512 BF16, bitsandbytes 0.50.2 packs a Linear4bit for inference at its first forward
+    in eval mode (and fails where a row is shorter than a block). Back in train mode, such a layer gives no
+    gradients to its input any more: a validation would quietly spoil the rest of the training.
+    """
+    from bitsandbytes.nn import Linear4bit
+
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False

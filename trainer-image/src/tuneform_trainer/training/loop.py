@@ -17,12 +17,7 @@ from tuneform_trainer.training.rows import IGNORED, LengthGroupedSampler, PadRig
 
 
 class CompletionTrainer(SFTTrainer):
-    """Counts tokens, and validates NF4 weights on a CPU without breaking them.
-
-    bitsandbytes 0.50.2 packs a Linear4bit for inference at its first eval-mode forward and does not
-    give gradients to its input any more, back in train mode (tests/test_nf4.py shows it). Without
-    dropout a train-mode forward gives the same numbers.
-    """
+    """Counts tokens, and computes the loss at the trained positions only."""
 
     reporter: Reporter
     run: Run
@@ -68,14 +63,6 @@ class CompletionTrainer(SFTTrainer):
     def training_step(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         self.reporter.count(inputs)
         return super().training_step(model, inputs, *args, **kwargs)  # type: ignore[no-untyped-call]
-
-    def prediction_step(self, model: Any, *args: Any, **kwargs: Any) -> Any:
-        if getattr(model, "is_loaded_in_4bit", False) and not torch.cuda.is_available():
-            model.train()
-            for module in model.modules():
-                if isinstance(module, torch.nn.Dropout):
-                    module.eval()
-        return super().prediction_step(model, *args, **kwargs)
 
 
 def _cast_trainable(model: torch.nn.Module, train: Train) -> None:

@@ -4,7 +4,7 @@ import { readStackConfig } from "./components/config.ts";
 import { declareStack } from "./components/stack.ts";
 import { describePlan } from "./core/plan/describe.ts";
 import { formatProblems, InvalidInput } from "./core/spec/problems.ts";
-import { readCluster } from "./loading/cluster.ts";
+import { readCluster } from "./loading/cluster-on-demand.ts";
 import { loadStackPlan } from "./loading/stack-plan.ts";
 
 const stack = pulumi.getStack();

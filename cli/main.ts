@@ -1,26 +1,19 @@
 import { Command, CommanderError } from "commander";
 import { formatProblems, InvalidInput } from "../core/spec/problems.ts";
-import * as check from "./check.ts";
-import { stopWithoutReader } from "./closed-output.ts";
-import * as compareBases from "./compare-bases.ts";
-import * as destroy from "./destroy.ts";
-import * as estimate from "./estimate.ts";
-import * as models from "./models.ts";
-import { CommandFailure } from "./failure.ts";
 import { EnvironmentFailure } from "../setup/failure.ts";
-import * as outputs from "./outputs.ts";
-import * as plan from "./plan.ts";
-import * as preview from "./preview.ts";
-import * as render from "./render.ts";
-import * as status from "./status.ts";
-import * as up from "./up.ts";
+import { stopWithoutReader } from "./closed-output.ts";
+import { commands } from "./commands.ts";
+import { CommandFailure } from "./failure.ts";
 
 const program = new Command("tuneform")
   .description("A fine-tune of a small language model as a piece of infrastructure")
   .showHelpAfterError()
   .exitOverride();
-const commands = [check, plan, estimate, compareBases, models, preview, render, up, status, outputs, destroy];
-for (const command of commands) command.register(program);
+const asked = commands[process.argv[2] ?? ""];
+const loaded = await Promise.all(
+  (asked === undefined ? Object.values(commands) : [asked]).map((load) => load()),
+);
+for (const command of loaded) command.register(program);
 
 stopWithoutReader();
 try {

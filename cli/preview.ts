@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { declareStack } from "../components/stack.ts";
 import { describePlan } from "../core/plan/describe.ts";
-import { readCluster } from "../loading/cluster.ts";
+import { readCluster } from "../loading/cluster-on-demand.ts";
 import { loadStackPlan } from "../loading/stack-plan.ts";
 import { ensureFor } from "../setup/ensure.ts";
 import { openStack, watched } from "./engine.ts";

@@ -5,7 +5,7 @@ import { dropLease } from "../components/local/lease.ts";
 import { declareStack, leaseOf } from "../components/stack.ts";
 import { describePlan } from "../core/plan/describe.ts";
 import type { StackPlan } from "../core/plan/plan.ts";
-import { readCluster } from "../loading/cluster.ts";
+import { readCluster } from "../loading/cluster-on-demand.ts";
 import { loadStackPlan } from "../loading/stack-plan.ts";
 import { ensureFor } from "../setup/ensure.ts";
 import { openStack, watched } from "./engine.ts";

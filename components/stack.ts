@@ -1,15 +1,8 @@
 import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { clusterOf } from "../core/kubernetes/names.ts";
-import { devicePluginManifests } from "../core/kubernetes/device-plugin.ts";
 import type { StackPlan } from "../core/plan/plan.ts";
 import { planSummary, type PlanSummary } from "../core/plan/summary.ts";
-import { readDataParts } from "../loading/data-parts.ts";
-import { connectionOf } from "../loading/kubernetes-client.ts";
-import { readDevicePlugin } from "../loading/device-plugin.ts";
 import { FineTune, type DeclaredOutputs } from "./fine-tune.ts";
-import { clusterProvider } from "./kubernetes/provider.ts";
-import { ClusterStack } from "./kubernetes/stack.ts";
 import { leaseFile, takeLease } from "./local/lease.ts";
 import { ModelServer } from "./model-server.ts";
 
@@ -30,8 +23,10 @@ export function leaseOf({ kubernetes, workspace, stack }: StackPlan): string {
 export async function declareStack(plan: StackPlan): Promise<StackOutputs> {
   const lease = leaseOf(plan);
   if (!pulumi.runtime.isDryRun()) takeLease(lease); // a preview must not end a running update
-  const models = plan.kubernetes === null ? declareLocal(plan, lease) : await declareCluster(plan, lease);
-  return { models, plan: planSummary(plan) };
+  const summary = planSummary(plan);
+  if (plan.kubernetes === null) return { models: declareLocal(plan, lease), plan: summary };
+  const { declareCluster } = await import("./cluster.ts"); // the clients of a cluster take seconds to load
+  return { models: await declareCluster(plan, lease), plan: summary };
 }
 
 /**
@@ -51,16 +46,4 @@ function declareLocal(plan: StackPlan, lease: string): StackOutputs["models"] {
     models[name] = new FineTune(name, { plan: fineTune, server, workspace, parallelism, lease }).outputs;
   }
   return models;
-}
-
-async function declareCluster(plan: StackPlan, lease: string): Promise<StackOutputs["models"]> {
-  const parts = readDataParts(plan.kubernetes?.dataFiles ?? {});
-  const devicePlugin = devicePluginManifests(plan, readDevicePlugin(projectRoot));
-  const inside = { plan, parts, devicePlugin, lease };
-  const connection = connectionOf(projectRoot, clusterOf(plan));
-  if (plan.aws !== null) {
-    const { AwsStack } = await import("./aws/stack.ts"); // the SDK takes a second to load
-    return new AwsStack(plan.aws.name, { ...inside, aws: plan.aws, connection }).models;
-  }
-  return new ClusterStack("cluster", { ...inside, connection, provider: clusterProvider(connection) }).models;
 }

@@ -183,7 +183,7 @@ def _keep_layout(model: torch.nn.Module) -> None:
     in eval mode (and fails where a row is shorter than a block). Back in train mode, such a layer gives no
     gradients to its input any more: a validation would quietly spoil the rest of the training.
     """
-    from bitsandbytes.nn import Linear4bit
+    from bitsandbytes.nn.modules import Linear4bit
 
     for module in model.modules():
         if isinstance(module, Linear4bit):

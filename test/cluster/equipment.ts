@@ -4,6 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import { execa } from "execa";
 import { readBaseFolder } from "../../loading/base-folder.ts";
+import { withFolderLock } from "../../setup/folder-lock.ts";
 import { ensureUv, findPython, indexSettings, UV_VERSION } from "../../setup/uv.ts";
 import { tinyModel } from "../engine/fixtures.ts";
 import { has } from "../engine/tier.ts";
@@ -45,15 +46,16 @@ export async function startCluster(say: (line: string) => void): Promise<TestClu
     process.env["TUNEFORM_TEST_STORAGE_CLASS"] ?? (given === undefined ? "local-path" : "standard");
   // npm says in NODE which program runs it; the equipment would take that for its node's name.
   delete process.env["NODE"];
-  await chooseProvider(cache, say);
-  if (given !== undefined)
-    return {
-      kubeconfig: given,
-      image: process.env["TUNEFORM_TEST_IMAGE"] ?? "",
-      storageClass,
-      isGiven: true,
-    };
-  fs.mkdirSync(cache, { recursive: true });
+  const image = process.env["TUNEFORM_TEST_IMAGE"] ?? "";
+  // Test files beside each other share the cluster.
+  return withFolderLock(path.join(cache, "cluster.lock"), say, async () => {
+    await chooseProvider(cache, say);
+    if (given !== undefined) return { kubeconfig: given, image, storageClass, isGiven: true };
+    return { ...(await startEquipment(say)), storageClass, isGiven: false };
+  });
+}
+
+async function startEquipment(say: (line: string) => void): Promise<{ kubeconfig: string; image: string }> {
   const began = Date.now();
   const seconds = () => `${Math.round((Date.now() - began) / 1000)} s`;
   // The same lock as in .ci/run, which begins the build in the background.
@@ -70,7 +72,7 @@ export async function startCluster(say: (line: string) => void): Promise<TestClu
   say(`cluster: up after ${seconds()}`);
   const image = await loadedImage(say);
   say(`cluster: image ${image} after ${seconds()}`);
-  return { kubeconfig, image, storageClass, isGiven: false };
+  return { kubeconfig, image };
 }
 
 /** SIGKILL to a container, by the node itself: crictl is not everywhere, containerd's own client is. */

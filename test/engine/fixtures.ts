@@ -3,15 +3,17 @@ import path from "node:path";
 import { dump } from "js-yaml";
 import { execa } from "execa";
 import { projectRoot } from "../../cli/project.ts";
+import { withFolderLock } from "../../setup/folder-lock.ts";
 import type { TestProject } from "./project.ts";
 
-/** A tiny randomly initialised Llama in Hugging Face layout, made once per machine. */
+/** A tiny randomly initialised Llama in Hugging Face layout, made once per checkout. */
 export async function tinyModel(): Promise<string> {
   const folder = path.join(projectRoot, ".tuneform", "test", "tiny-llama");
-  if (!fs.existsSync(path.join(folder, "tokenizer.json"))) {
+  await withFolderLock(`${folder}.lock`, console.warn, async () => {
+    if (fs.existsSync(path.join(folder, "tokenizer.json"))) return;
     const python = path.join(projectRoot, "trainer-image", ".venv", "bin", "python");
     await execa(python, [path.join(projectRoot, "trainer-image", "tests", "tiny.py"), folder]);
-  }
+  });
   return folder;
 }
 

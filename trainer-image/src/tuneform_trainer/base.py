@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import torch
 
 DONE = "tuneform-base.json"
+TOKENIZER_FILES = (".json", ".jinja", ".model", ".txt")
+MODEL_FILES = (*TOKENIZER_FILES, ".safetensors")  # as loading/base-folder.ts has them
 
 
 def cache_folder() -> Path:

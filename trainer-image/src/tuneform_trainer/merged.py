@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneform_trainer import progress
-from tuneform_trainer.base import DONE, base_facts, load_model, model_folder
+from tuneform_trainer.base import DONE, TOKENIZER_FILES, base_facts, load_model, model_folder
 from tuneform_trainer.chat import family
 from tuneform_trainer.config import Base, FolderWeights, Run
 from tuneform_trainer.errors import ExitCode, StageError, memory_errors
@@ -24,7 +24,6 @@ from tuneform_trainer.workspace import (
 )
 
 MARKER = "merged.json"  # written last: a folder without it is half there
-TOKENIZER_FILES = (".json", ".jinja", ".model", ".txt")
 
 
 def merge(base: Base, name: str, run_id: str, dtype: str, workspace: Workspace) -> Base:

@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 
 from tuneform_trainer import progress
-from tuneform_trainer.base import base_folder, model_folder
+from tuneform_trainer.base import MODEL_FILES, base_folder, model_folder
 from tuneform_trainer.config import Base, FolderWeights, HubWeights, Run
 from tuneform_trainer.errors import ExitCode, StageError
 from tuneform_trainer.hub import await_snapshot
@@ -25,8 +25,6 @@ from tuneform_trainer.workspace import (
     replacing,
     write_json,
 )
-
-MODEL_FILES = (".json", ".safetensors", ".jinja", ".model", ".txt")  # as loading/base-folder.ts has them
 
 
 def stage(

@@ -13,6 +13,7 @@ from pydantic import Field
 from tuneform_trainer import progress
 from tuneform_trainer.config import Frozen, load_document
 from tuneform_trainer.errors import StageError
+from tuneform_trainer.followed_file import FollowedFile
 from tuneform_trainer.gateway.metrics import Metrics
 from tuneform_trainer.serving.requests import ApiError
 
@@ -53,11 +54,10 @@ class Targets:
     def __init__(
         self, file: Path, answers: Callable[[Target], Awaitable[str | None]], metrics: Metrics
     ) -> None:
-        self.file, self.answers, self.metrics = file, answers, metrics
+        self._file, self.answers, self.metrics = FollowedFile(file), answers, metrics
         self.active: dict[str, Target] = {}
         self.wanted: dict[str, Target] = {}
         self.read = False
-        self._seen: object = None
         self._moves: dict[str, asyncio.Task[None]] = {}
         self._proven: dict[str, Target] = {}  # by alias: what has answered here
         self._proving = asyncio.Lock()
@@ -101,16 +101,10 @@ class Targets:
 
     def refresh(self) -> None:
         """Apply the file if it changed. A map that cannot be read leaves everything as it is."""
-        try:
-            status = self.file.stat()  # of what the link leads to: the kubelet swaps folders
-        except FileNotFoundError:
+        if not self._file.changed():
             return
-        seen = (status.st_mtime_ns, status.st_ino, status.st_size)
-        if seen == self._seen:
-            return
-        self._seen = seen
         try:
-            wanted = load_alias_map(self.file).aliases
+            wanted = load_alias_map(self._file.path).aliases
         except StageError as error:
             progress.log(" ".join([error.message, *error.problems]), "warning")
             self.metrics.map_is_valid.set(0)

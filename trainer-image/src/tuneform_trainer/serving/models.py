@@ -10,6 +10,7 @@ from typing import Any
 
 from tuneform_trainer.config import Alias, Server, load_aliases
 from tuneform_trainer.errors import StageError
+from tuneform_trainer.followed_file import FollowedFile
 from tuneform_trainer.serving.engine import BASE, Engine
 from tuneform_trainer.serving.on_demand import OnDemand
 from tuneform_trainer.serving.requests import ApiError
@@ -37,13 +38,12 @@ class Models:
 
     def __init__(self, server: Server, workspace: Workspace, engine: Engine, state: Path) -> None:
         self.server, self.engine, self.state = server, engine, state
-        self.file = Path(server.aliases_file)
+        self._file = FollowedFile(Path(server.aliases_file))
         self.on_demand = OnDemand(workspace, server.base, engine)
         self.aliases: dict[str, Alias] = {}
         self.previous: dict[str, Alias] = {}
         self.errors: dict[str, str] = {}
         self.created = int(time.time())
-        self._seen: object = None
 
     async def resolve(self, name: str) -> Target:
         """Raises ApiError(404) as vLLM does, ApiError(400) for an adapter that cannot be loaded."""
@@ -91,16 +91,10 @@ class Models:
 
     def refresh(self) -> None:
         """Apply the file if it changed; what cannot be loaded leaves its alias where it is."""
-        try:
-            status = self.file.stat()
-        except FileNotFoundError:
+        if not self._file.changed():
             return
-        seen = (status.st_mtime_ns, status.st_ino, status.st_size)
-        if seen == self._seen:
-            return
-        self._seen = seen
         try:
-            wanted = load_aliases(self.file).aliases
+            wanted = load_aliases(self._file.path).aliases
         except StageError as error:
             self.errors = {"aliases.json": " ".join([error.message, *error.problems])}
             self._write_status()

@@ -71,6 +71,8 @@ function policy(
   component: Component | null,
   openings: Pick<NetworkPolicy["spec"], "ingress" | "egress">,
 ): NetworkPolicy {
+  // The API server keeps no empty list: whoever compares files with objects would always see a difference.
+  const rules = Object.entries(openings).filter(([, list]) => list.length > 0);
   return {
     apiVersion: "networking.k8s.io/v1",
     kind: "NetworkPolicy",
@@ -81,7 +83,7 @@ function policy(
         ...(openings.ingress === undefined ? [] : (["Ingress"] as const)),
         ...(openings.egress === undefined ? [] : (["Egress"] as const)),
       ],
-      ...openings,
+      ...Object.fromEntries(rules),
     },
   };
 }

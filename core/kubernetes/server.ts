@@ -141,7 +141,7 @@ function probes(startSeconds: number): Partial<Container> {
 /** A new pod answers before the old one ends: it takes memory twice for a moment, and no GPU. */
 function trainerServer(plan: StackPlan, server: ServerPlan): Shape {
   const { key, hostBytes } = server;
-  const { trainerImage } = clusterOf(plan);
+  const { trainerImage, serverCpuRequest } = clusterOf(plan);
   const files = ["--server", "/server/server.json", "--workspace", VOLUME, "--state", "/tmp/server"];
   return {
     container: containerOf({
@@ -150,7 +150,7 @@ function trainerServer(plan: StackPlan, server: ServerPlan): Shape {
       command: ["tuneform-trainer"],
       args: ["serve", ...files],
       env: trainerEnvironment(),
-      resources: resourcesOf("1", memoryQuantity(hostBytes)),
+      resources: resourcesOf(serverCpuRequest, memoryQuantity(hostBytes)),
       volumeMounts: [
         workspaceMount(true),
         ...bucketOfServer(plan, server).mounts,

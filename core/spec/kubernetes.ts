@@ -92,6 +92,7 @@ const fields = z
     queue: orNull(objectName).describe("Kueue's local queue"),
     priorityClass: orNull(objectName).describe("of training pods"),
     cpuRequest: cores.default("1").describe("cores of a training pod"),
+    serverCpuRequest: cores.default("1").describe("cores of a server that runs without a GPU"),
     deadlineHours: orNull(z.number().positive()).describe("of a Job; null: from the plan's maximum"),
     gateway,
     tokenSecret: orNull(objectName).describe("Secret with key `token` for the hub; staging only"),

@@ -26,7 +26,9 @@ export class ClusterProject {
       engine: "cpu",
       storageClass: this.cluster.storageClass,
       workspaceSize: "1Gi",
+      // Stacks of several test files share the node.
       cpuRequest: "100m",
+      serverCpuRequest: "100m",
       ...settings,
     };
     const config = { "tuneform:target": "kubernetes", "tuneform:kubernetes": kubernetes };

@@ -100,6 +100,13 @@ describe("a server", () => {
     expect(args().join(" ")).not.toContain("lora");
   });
 
+  it("without a GPU asks for the cores that the stack gives it, one unless set", () => {
+    const asked = (changes: object) =>
+      deploymentOf({ ...CPU_ONLY, ...changes }).spec.template.spec.containers[0]!.resources.requests["cpu"];
+    expect(asked({})).toBe("1");
+    expect(asked({ serverCpuRequest: "250m" })).toBe("250m");
+  });
+
   describe("of merged weights", () => {
     const plan = exampleStack({}, [{}], {}, "test", BASE_MODELS["stablelm-2-1.6b"]);
     const server = (...versions: ReturnType<typeof version>[]) => {

@@ -4,8 +4,8 @@ interface CommandModule {
   register: (program: Command) => void;
 }
 
-/** In the order of `--help`. Loaded when asked for: the engine's packages alone take a second. */
-export const commands: Record<string, () => Promise<CommandModule>> = {
+/** In the order of `--help`. */
+const modules: Record<string, () => Promise<CommandModule>> = {
   check: () => import("./check.ts"),
   plan: () => import("./plan.ts"),
   estimate: () => import("./estimate.ts"),
@@ -18,3 +18,6 @@ export const commands: Record<string, () => Promise<CommandModule>> = {
   outputs: () => import("./outputs.ts"),
   destroy: () => import("./destroy.ts"),
 };
+
+/** By name; loaded when asked for, since the engine's packages alone take a second. */
+export const commands: ReadonlyMap<string, () => Promise<CommandModule>> = new Map(Object.entries(modules));

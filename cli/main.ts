@@ -9,9 +9,9 @@ const program = new Command("tuneform")
   .description("A fine-tune of a small language model as a piece of infrastructure")
   .showHelpAfterError()
   .exitOverride();
-const asked = commands[process.argv[2] ?? ""];
+const asked = commands.get(process.argv[2] ?? "");
 const loaded = await Promise.all(
-  (asked === undefined ? Object.values(commands) : [asked]).map((load) => load()),
+  (asked === undefined ? [...commands.values()] : [asked]).map((load) => load()),
 );
 for (const command of loaded) command.register(program);
 

@@ -72,10 +72,10 @@ async function runStep({ name, command, args, cwd }: Step, how: "live" | "afterw
   console.log(`── ${name}: ${outcome} in ${duration((Date.now() - began) / 1000)}`);
 }
 
-await ensureAll(root, console.log);
 const only = process.argv.slice(2);
 const unknown = only.filter((name) => ![...checks, ...tests].some((step) => step.name === name));
 if (unknown.length > 0) throw new Error(`no such step: ${unknown.join(", ")}`);
+await ensureAll(root, console.log);
 const chosen = (steps: Step[]) => steps.filter(({ name }) => only.length === 0 || only.includes(name));
 const [first, then] = [chosen(checks), chosen(tests)];
 await pMap(first, (step) => runStep(step, "afterwards"), { concurrency: os.availableParallelism() });

@@ -102,10 +102,10 @@ export function gpuProblems(planned: readonly Planned[], servers: readonly Serve
 }
 
 function trainingProblems({ model, plan }: Planned): Problem[] {
-  const { gpu, memory, state, run } = plan;
-  if (gpu === null || memory === null || state === "reused") return [];
+  const { gpu, memory, prediction, state, run } = plan;
+  // What fits has a prediction; what earlier runs make of its memory is told, and does not refuse it.
+  if (gpu === null || memory === null || prediction !== null || state === "reused") return [];
   const usable = GPUS[gpu].memoryBytes * USABLE_SHARE;
-  if (memory.peakBytes <= usable) return [];
   return [
     modelProblem(
       model,

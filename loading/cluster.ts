@@ -1,6 +1,9 @@
 import { StorageV1Api, type V1ConfigMap, type V1Job, type V1Node, type V1Pod } from "@kubernetes/client-node";
 import type { FormerVerdict } from "../core/plan/outlook.ts";
+import { PREDICTION } from "../core/kubernetes/names.ts";
+import { trainingsOf, type Finished } from "../core/plan/trainings.ts";
 import type { KubernetesSettings } from "../core/spec/kubernetes.ts";
+import type { RunFile } from "../core/spec/run-file.ts";
 import { apiError, connect, connectionOf, type Cluster } from "./kubernetes-client.ts";
 import { NOTHING_KNOWN, type ClusterFacts } from "./place.ts";
 
@@ -49,8 +52,32 @@ function factsOf(maps: V1ConfigMap[], jobs: V1Job[]): Omit<ClusterFacts, "notes"
     current: (name) => aliases[name]?.runId ?? null,
     runState: (runId) => (verdicts.has(runId) ? "reused" : begun.has(runId) ? "resumes" : "new"),
     verdictOf: (runId) => verdicts.get(runId) ?? null,
-    accuracyOf: () => null,
+    trainings: trainingsOf(finishedRuns(maps, jobs)),
   };
+}
+
+/** Of each fine-tune the run that ended last: what its Job measured, and what was planned of it. */
+export function finishedRuns(maps: readonly V1ConfigMap[], jobs: readonly V1Job[]): Finished[] {
+  const of = (objects: readonly (V1ConfigMap | V1Job)[], runId: string) =>
+    objects.filter(({ metadata }) => metadata?.labels?.["tuneform.dev/run"] === runId);
+  return maps.flatMap(({ data: { runId, at, "training.json": measured } = {} }) => {
+    if (runId === undefined || measured === undefined) return [];
+    const [runFile] = of(maps, runId) as V1ConfigMap[];
+    const text = runFile?.data?.["run.json"];
+    if (text === undefined) return [];
+    const { base, train } = JSON.parse(text) as RunFile;
+    const [planned] = of(jobs, runId).flatMap(({ metadata }) => metadata?.annotations?.[PREDICTION] ?? []);
+    return [
+      {
+        runId,
+        at: Date.parse(at ?? "") || 0,
+        baseId: base.id,
+        train,
+        measured: JSON.parse(measured) as Finished["measured"],
+        prediction: JSON.parse(planned ?? "{}") as Finished["prediction"],
+      },
+    ];
+  });
 }
 
 /** A claim of a class that is not there waits for ever. */

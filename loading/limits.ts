@@ -62,9 +62,10 @@ export const limitProblems = (planned: readonly Planned[], target: string): Prob
 /** Fine-tunes that no rented instance makes within compute.maxUsd and compute.maxHours, or at all. */
 export function budgetProblems(planned: readonly Planned[]): Problem[] {
   return planned.flatMap(({ model, plan: { state, flight, run } }) => {
-    if (state === "reused" || flight === null || flight.best !== null) return [];
-    const { excess, refused } = flight;
+    if (state === "reused" || flight === null) return [];
+    const { best, excess, refused } = flight;
     if (excess !== null) return [modelProblem(model, excess.field, excess.message, excess.hint)];
+    if (best !== null) return [];
     const reasons = Object.entries(refused).map(([reason, count]) => `${count} for ${reason}`);
     return [
       modelProblem(

@@ -6,16 +6,16 @@ import { holds, isOffered } from "../core/plan/gpu-pools.ts";
 import type { Facts } from "../core/plan/plan.ts";
 import { trainerHostBytes } from "../core/plan/training.ts";
 import { clusterSpeed } from "../core/plan/time.ts";
+import { trainingsOf, type Trainings } from "../core/plan/trainings.ts";
 import { baseInBucket } from "../core/plan/bucket.ts";
 import { baseOnVolume, sourcePath } from "../core/plan/volume.ts";
-import type { Accuracy } from "../core/plan/calibration.ts";
 import { defaultEngine } from "../core/plan/kubernetes-plan.ts";
 import type { AwsSettings } from "../core/spec/aws.ts";
 import type { FineTuneSpec } from "../core/spec/fine-tune.ts";
 import type { Engine, KubernetesSettings } from "../core/spec/kubernetes.ts";
 import type { Base } from "../core/spec/run-file.ts";
 import type { MachineFacts } from "./machine.ts";
-import { accuracyOf, currentRun, finishedTrainings, runState, verdictOf } from "./workspace.ts";
+import { currentRun, finishedTrainings, runState, verdictOf } from "./workspace.ts";
 
 /** What the planner has to know of where fine-tunes are trained and served. */
 export interface Place {
@@ -41,8 +41,9 @@ export function localPlace(workspace: string, machine: MachineFacts): Place {
         memoryBytes: machine.memoryBytes,
         lastAccuracy: last?.accuracy ?? null,
         measuredOn: (gpu) => trainings.measuredOn(base.id, gpu),
-        accuracyOf: (runId) => accuracyOf(workspace, runId),
+        accuracyOf: trainings.accuracyOf,
         speed: last?.speed ?? { source: "probe", flopsPerSecond: machine.flopsPerSecond() },
+        declaredSpeed: null,
         runState: (runId) => runState(workspace, runId),
         verdictOf: (runId) => verdictOf(workspace, runId),
         current: currentRun(workspace, spec.name),
@@ -61,7 +62,7 @@ export interface ClusterFacts {
   current: (name: string) => string | null;
   runState: (runId: string) => RunState;
   verdictOf: (runId: string) => FormerVerdict | null;
-  accuracyOf: (runId: string) => Accuracy | null;
+  trainings: Trainings;
   /** What a person should know before anything starts. */
   notes: string[];
 }
@@ -71,25 +72,31 @@ export const NOTHING_KNOWN: ClusterFacts = {
   current: () => null,
   runState: () => "new",
   verdictOf: () => null,
-  accuracyOf: () => null,
+  trainings: trainingsOf([]),
   notes: [],
 };
 
 /** Nodes of a cluster, of which the stack file says what they have; this machine does not matter. */
 export function clusterPlace(settings: KubernetesSettings, known: ClusterFacts): Place {
+  const { trainings } = known;
+  const declaredSpeed = clusterSpeed(settings.cpuRequest);
   return {
-    facts: (spec) => ({
-      gpu: settings.gpu,
-      engine: engineOf(spec, settings),
-      memoryBytes: Infinity,
-      lastAccuracy: null,
-      measuredOn: () => null,
-      speed: clusterSpeed(settings.cpuRequest),
-      accuracyOf: known.accuracyOf,
-      runState: known.runState,
-      verdictOf: known.verdictOf,
-      current: known.current(spec.name),
-    }),
+    facts(spec, base) {
+      const last = trainings.lastOf(base.id);
+      return {
+        gpu: settings.gpu,
+        engine: engineOf(spec, settings),
+        memoryBytes: Infinity,
+        lastAccuracy: last?.accuracy ?? null,
+        measuredOn: (gpu) => trainings.measuredOn(base.id, gpu),
+        speed: last?.speed ?? declaredSpeed,
+        declaredSpeed,
+        accuracyOf: trainings.accuracyOf,
+        runState: known.runState,
+        verdictOf: known.verdictOf,
+        current: known.current(spec.name),
+      };
+    },
     base: baseOnVolume,
     offers: ({ gpu }) => settings.gpu === null || gpu === settings.gpu,
     bought: (instance) => instance,

@@ -113,7 +113,12 @@ const ANY_MACHINE: MachineFacts = {
   flopsPerSecond: () => Infinity,
 };
 
-const withoutTimeHere = (plan: FineTunePlan): FineTunePlan => ({ ...plan, seconds: null, prediction: null });
+const withoutTimeHere = (plan: FineTunePlan): FineTunePlan => ({
+  ...plan,
+  seconds: null,
+  declaredSeconds: null,
+  prediction: null,
+});
 
 /** What this machine has does not matter to a cluster; what the stack declares of its nodes does. */
 async function loadClusterPlan(

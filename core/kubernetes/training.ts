@@ -1,5 +1,5 @@
 import { coresOf } from "../plan/cores.ts";
-import { digestOf } from "../plan/digest.ts";
+import { canonicalJson, digestOf } from "../plan/digest.ts";
 import type { FineTunePlan, StackPlan } from "../plan/plan.ts";
 import { VOLUME } from "../plan/volume.ts";
 import { EXIT_CODES } from "../spec/exit-codes.ts";
@@ -14,7 +14,7 @@ import type {
   Volume,
   VolumeMount,
 } from "./manifest.ts";
-import { clusterOf, componentLabels, metadataOf, names, type Component } from "./names.ts";
+import { clusterOf, componentLabels, metadataOf, names, PREDICTION, type Component } from "./names.ts";
 import {
   containerOf,
   environment,
@@ -90,7 +90,7 @@ const STAGING_DEADLINE = 7200;
  */
 function trainingJob(plan: StackPlan, fineTune: FineTunePlan, parts: DataParts): Job {
   const { queue, backoffLimit } = clusterOf(plan);
-  const { name, runId } = fineTune;
+  const { name, runId, prediction } = fineTune;
   const verdict = names.verdict(name);
   const bucket = bucketOfJob(plan, fineTune);
   const stage = (stage: Stage, { mounts = [], ...settings }: StageSettings = {}) =>
@@ -102,6 +102,7 @@ function trainingJob(plan: StackPlan, fineTune: FineTunePlan, parts: DataParts):
   return jobOf(plan, fineTune, "training", {
     name: names.job(name, runId),
     labels: queue === null ? {} : { "kueue.x-k8s.io/queue-name": queue },
+    annotations: prediction === null ? {} : { [PREDICTION]: canonicalJson(prediction) },
     backoffLimit,
     deadline: deadlineSeconds(plan, fineTune),
     initContainers: [
@@ -139,6 +140,7 @@ function stagingJob(plan: StackPlan, fineTune: FineTunePlan): Job {
   return jobOf(plan, fineTune, "staging", {
     name: names.staging(fineTune.name, fineTune.runId),
     labels: {},
+    annotations: {},
     backoffLimit: 3,
     deadline: STAGING_DEADLINE,
     initContainers: [],
@@ -184,6 +186,7 @@ const gpuEnvironment = (cpuRequest: string): EnvironmentVariable[] =>
 interface JobParts {
   name: string;
   labels: Record<string, string>;
+  annotations: Record<string, string>;
   backoffLimit: number;
   /** Seconds. */
   deadline: number;
@@ -203,7 +206,7 @@ function jobOf(plan: StackPlan, fineTune: FineTunePlan, component: Component, jo
     metadata: {
       ...metadataOf(plan, job.name, { ...labels, ...job.labels }),
       // Followed by a resource of our own, which shows logs and notices every way to fail.
-      annotations: { "pulumi.com/skipAwait": "true" },
+      annotations: { "pulumi.com/skipAwait": "true", ...job.annotations },
     },
     spec: {
       backoffLimit: job.backoffLimit,
@@ -241,10 +244,10 @@ function jobOf(plan: StackPlan, fineTune: FineTunePlan, component: Component, jo
 const UNKNOWN_SECONDS = 24 * 3600;
 
 /** Twice the plan's maximum and half an hour, for pulls and restarts; a Job that nothing schedules ends too. */
-function deadlineSeconds(plan: StackPlan, { seconds }: FineTunePlan): number {
+function deadlineSeconds(plan: StackPlan, { declaredSeconds }: FineTunePlan): number {
   const { deadlineHours } = clusterOf(plan);
   if (deadlineHours !== null) return Math.ceil(deadlineHours * 3600);
-  return seconds === null ? UNKNOWN_SECONDS : Math.ceil(2 * seconds.high + 1800);
+  return declaredSeconds === null ? UNKNOWN_SECONDS : Math.ceil(2 * declaredSeconds + 1800);
 }
 
 const TOKEN_MOUNT: VolumeMount = {

@@ -1,7 +1,9 @@
 import type { BaseModel } from "../catalog/base-models.ts";
+import { GPUS, type GpuId } from "../catalog/gpus.ts";
 import type { FineTuneSpec } from "../spec/fine-tune.ts";
 import type { FlightPlan } from "./flight.ts";
-import { hours, usd } from "./text.ts";
+import type { MemoryPlan } from "./memory.ts";
+import { gigabytes, hours, usd } from "./text.ts";
 import type { Duration } from "./time.ts";
 import { HOUR } from "./units.ts";
 
@@ -21,6 +23,10 @@ export interface Circumstances {
   rowTokens: number;
   serveLength: number;
   seconds: Duration | null;
+  /** That trains it; null: a CPU. */
+  gpu: GpuId | null;
+  /** As earlier runs there correct it. */
+  memory: MemoryPlan | null;
   entry: BaseModel | null;
   /** Weights come from the hub. */
   isDownloaded: boolean;
@@ -31,9 +37,7 @@ type Rule = (spec: FineTuneSpec, facts: Circumstances) => Advice[];
 
 /** All rules, in the order in which they are told. */
 export const adviceFor = (spec: FineTuneSpec, facts: Circumstances): Advice[] =>
-  [amountOfData, taskFits, lengthFits, timeFits, limitsFit, licenceFits, breakEven].flatMap((rule) =>
-    rule(spec, facts),
-  );
+  RULES.flatMap((rule) => rule(spec, facts));
 
 const note = (text: string): Advice[] => [{ level: "note", text }];
 const warning = (text: string): Advice[] => [{ level: "warning", text }];
@@ -77,6 +81,16 @@ const timeFits: Rule = ({ compute: { maxHours } }, { seconds }) =>
   maxHours !== null && seconds !== null && seconds.high > maxHours * 3600
     ? warning(`here it may take longer than compute.maxHours: ${maxHours}`)
     : [];
+
+/** By formulas it fits, or it would have been refused. */
+const memoryFits: Rule = ({ train }, { gpu, memory }) => {
+  if (gpu === null || memory === null || memory.peakBytes <= GPUS[gpu].memoryBytes) return [];
+  return warning(
+    `by what earlier runs on ${GPUS[gpu].name} took, this one takes ${gigabytes(memory.peakBytes)} of ` +
+      `${gigabytes(GPUS[gpu].memoryBytes)}: a smaller train.effectiveBatch (${train.effectiveBatch} now) or a ` +
+      `shorter train.maxLength takes less`,
+  );
+};
 
 /** An error where GPUs are rented (loading/limits.ts). A plan within the limits may still end beyond them. */
 const limitsFit: Rule = ({ compute: { maxUsd, maxHours } }, { flight }) => {
@@ -135,3 +149,14 @@ const breakEven: Rule = ({ economics }, { flight, rowTokens }) => {
     ? useApi(`${arithmetic}; economics.requestsPerDay is ${requestsPerDay.toLocaleString("en")}`)
     : note(`${arithmetic}; at ${requestsPerDay.toLocaleString("en")} the fine-tune is cheaper`);
 };
+
+const RULES: readonly Rule[] = [
+  amountOfData,
+  taskFits,
+  lengthFits,
+  timeFits,
+  memoryFits,
+  limitsFit,
+  licenceFits,
+  breakEven,
+];

@@ -20,19 +20,23 @@ export interface Prediction extends Outcome {
   on: GpuStepTaken | null;
 }
 
-/** A training that ended here, beside what was planned of it. */
+/** A training that ended, beside what was planned of it. */
 export interface Accuracy {
   planned: Outcome;
   measured: Outcome;
 }
 
+/** Measured ÷ planned; 1 where nothing was measured. */
+export const peakRatio = (accuracy: Accuracy | null): number =>
+  accuracy === null ? 1 : accuracy.measured.peakBytes / accuracy.planned.peakBytes;
+
 /**
- * A planned peak, corrected by how far the last run of the same base or family was off. Only what is told is
- * corrected: a micro-batch that followed from it would change between an interrupted run and its resumption.
+ * A planned peak, corrected by `ratio`: measured ÷ planned of the last run of the same base or family. Only what
+ * is told is corrected: a micro-batch that followed from it would change between an interrupted run and its
+ * resumption.
  */
-export function calibratedMemory(memory: MemoryPlan, last: Accuracy | null): MemoryPlan {
-  if (last === null) return memory;
-  const ratio = last.measured.peakBytes / last.planned.peakBytes;
+export function calibratedMemory(memory: MemoryPlan, ratio: number): MemoryPlan {
+  if (ratio === 1) return memory;
   const calibration = bytes(Math.round(memory.peakBytes * (ratio - 1)));
   return {
     peakBytes: bytes(memory.peakBytes + calibration),

@@ -6,7 +6,7 @@ import { assumptionsOf } from "./assumptions.ts";
 import { excessOf, type Excess } from "./budget.ts";
 import { choose } from "./choice.ts";
 import type { GpuMeasurement } from "./gpu-calibration.ts";
-import { jobOptions, type JobOption } from "./job-options.ts";
+import { jobOptions, optionAsMeasured, type JobOption } from "./job-options.ts";
 import type { Job } from "./job.ts";
 import { resolveEvaluation, type ResolvedBase } from "./resolve.ts";
 import { workOf, type DataFacts } from "./work.ts";
@@ -26,7 +26,7 @@ export interface FlightPlan {
   alternatives: JobOption[];
   /** Cheapest of all where the limits leave none. */
   beyondLimits: JobOption | null;
-  /** Which limit leaves none. */
+  /** Which limit leaves none, or is not kept by `best` as earlier runs on its GPU make it likely. */
   excess: Excess | null;
   /** Why instances were left out, and how many. */
   refused: Record<string, number>;
@@ -37,7 +37,10 @@ export interface FlightPlan {
 const ALTERNATIVES = 3;
 const HOURS_PER_MONTH = 730;
 
-/** Plan the job of a fine-tune on all instances; null where the base's architecture is unknown. */
+/**
+ * Plan the job of a fine-tune on all instances; null where the base's architecture is unknown. Formulas choose,
+ * measurements correct what is told of the choice (docs/decisions/014-measured-figures.md).
+ */
 export function flightPlan(
   spec: FineTuneSpec,
   { base, data, instances, measuredOn = () => null }: FlightFacts,
@@ -45,18 +48,20 @@ export function flightPlan(
   const { architecture, context, entry } = base;
   if (architecture === null) return null;
   const job = jobOf(spec, architecture, data);
-  const { options, beyondLimits, refused } = jobOptions(job, instances, spec.compute, measuredOn);
-  const { best, methodReason } = choose(job.method, options);
-  const seen = new Set(best === null ? [] : [best.instance]);
-  const alternatives = options.filter(({ instance }) => !seen.has(instance) && seen.add(instance));
+  const { options, beyondLimits, refused } = jobOptions(job, instances, spec.compute);
+  const { best: chosen, methodReason } = choose(job.method, options);
+  const seen = new Set(chosen === null ? [] : [chosen.instance]);
+  const others = options.filter(({ instance }) => !seen.has(instance) && seen.add(instance));
+  const told = (option: JobOption) => optionAsMeasured(job, instances, option, measuredOn(option.gpu));
+  const best = chosen === null ? null : told(chosen);
   const serves = { context, vllmLora: entry?.vllmLora ?? true };
   return {
     best,
     methodReason,
     assumptions: best === null ? [] : assumptionsOf(best, measuredOn(best.gpu)),
-    alternatives: alternatives.slice(0, ALTERNATIVES),
+    alternatives: others.slice(0, ALTERNATIVES).map(told),
     beyondLimits: best === null ? (beyondLimits[0] ?? null) : null,
-    excess: best === null ? excessOf(spec.compute, beyondLimits) : null,
+    excess: excessOf(spec.compute, best === null ? beyondLimits : [best]),
     refused,
     serving: cheapestServer(architecture, spec.train.rank, serves, instances),
   };

@@ -1,6 +1,6 @@
 import type { Architecture } from "../catalog/architecture.ts";
 import { GPUS, type GpuId } from "../catalog/gpus.ts";
-import type { Outcome } from "./calibration.ts";
+import { peakRatio, type Outcome } from "./calibration.ts";
 import type { GpuTraining } from "./gpu-memory.ts";
 import { speedUp } from "./shapes.ts";
 import { tokensPerSecond } from "./throughput.ts";
@@ -41,5 +41,5 @@ export function gpuMeasurement(
     if (tokensPerSecond(a, train, GPUS[gpu], middle).expected < wanted) low = middle;
     else high = middle;
   }
-  return { utilisation: (low + high) / 2, peakRatio: measured.peakBytes / planned.peakBytes };
+  return { utilisation: (low + high) / 2, peakRatio: peakRatio({ planned, measured }) };
 }

@@ -6,7 +6,7 @@ import type { GpuTraining } from "./gpu-memory.ts";
 import { costOn, jobTime, type JobCost, type JobTime } from "./job-cost.ts";
 import { jobParts, type JobParts } from "./job-time.ts";
 import type { Job, Limits } from "./job.ts";
-import { shapesOn, stepsOf, stepsOn, type GpuStep, type Shape } from "./shapes.ts";
+import { asMeasured, shapesOn, stepsOf, stepsOn, trainingOn, type Shape } from "./shapes.ts";
 import { bytes, HOUR, mapRange, seconds, type Bytes, type Range } from "./units.ts";
 
 export interface JobOption extends JobCost {
@@ -38,20 +38,15 @@ export interface JobOptions {
 
 /**
  * All ways to run a job on these instances: each instance, method and purchase, on as many of its GPUs as
- * are fastest. `measuredOn`: what earlier runs of the same model family took on a GPU.
+ * are fastest.
  */
-export function jobOptions(
-  job: Job,
-  instances: readonly Instance[],
-  limits: Limits,
-  measuredOn: (gpu: GpuId) => GpuMeasurement | null = () => null,
-): JobOptions {
+export function jobOptions(job: Job, instances: readonly Instance[], limits: Limits): JobOptions {
   const refused: Record<string, number> = {};
   const steps = stepsOf(job);
-  const stepsByGpu = remember((id: GpuId) => stepsOn(job, steps, GPUS[id], measuredOn(id)));
+  const stepsByGpu = remember((id: GpuId) => stepsOn(job, steps, GPUS[id]));
   const worksByKey = remember((key: `${GpuId} ${number}`) => {
     const [id, count] = key.split(" ") as [GpuId, string];
-    return worksOn(job, stepsByGpu(id), id, Number(count));
+    return shapesOn(job, stepsByGpu(id), Number(count)).flatMap((shape) => worksOf(job, shape, id));
   });
   const all: JobOption[] = [];
   for (const instance of instances) {
@@ -59,7 +54,10 @@ export function jobOptions(
     const works = unfit === null ? worksByKey(`${instance.gpu} ${instance.count}`) : [];
     const reason = unfit ?? (works.length === 0 ? "too little GPU memory" : null);
     if (reason !== null) refused[reason] = (refused[reason] ?? 0) + 1;
-    for (const work of works) addOption(all, instance, work);
+    for (const work of works) {
+      const option = optionOf(instance, work);
+      if (option !== null) all.push(option);
+    }
   }
   all.sort(byCost);
   const within = all.filter((option) => isWithin(option, limits));
@@ -97,33 +95,48 @@ interface Work {
   checkpointEverySteps: number;
 }
 
-/** Ways to do a job on so many of a GPU, bought either way. */
-function worksOn(job: Job, steps: readonly GpuStep[], gpu: GpuId, count: number): Work[] {
-  return shapesOn(job, steps, count).flatMap((shape) => {
-    const parts = jobParts(job, shape, GPUS[gpu]);
-    const { node, image, weights, training, evaluation } = parts;
-    const work = {
-      work: mapRange((end) => seconds(training[end] + evaluation[end])),
-      startUp: mapRange((end) => seconds(node[end] + image[end] + weights[end])),
-      // fp32 adapter and two AdamW moments.
-      checkpointBytes: bytes(12 * adapterParameters(job.architecture, job.rank, job.targets, job.lastLayers)),
-      diskBytes: bytes(100e9 + 2 * parameterCount(job.architecture)),
-    };
-    const stepSeconds = (job.effectiveBatch * job.rowTokens) / shape.rates.expected;
-    return (["on-demand", "spot"] as const).map((purchase) => {
-      const time = jobTime(purchase, work);
-      const checkpointEverySteps = Math.max(1, Math.round(time.checkpointEvery / stepSeconds));
-      return { gpu, shape, parts, time, checkpointEverySteps };
-    });
+/** A job in one shape, bought either way. */
+function worksOf(job: Job, shape: Shape, gpu: GpuId): Work[] {
+  const parts = jobParts(job, shape, GPUS[gpu]);
+  const { node, image, weights, training, evaluation } = parts;
+  const work = {
+    work: mapRange((end) => seconds(training[end] + evaluation[end])),
+    startUp: mapRange((end) => seconds(node[end] + image[end] + weights[end])),
+    // fp32 adapter and two AdamW moments.
+    checkpointBytes: bytes(12 * adapterParameters(job.architecture, job.rank, job.targets, job.lastLayers)),
+    diskBytes: bytes(100e9 + 2 * parameterCount(job.architecture)),
+  };
+  const stepSeconds = (job.effectiveBatch * job.rowTokens) / shape.rates.expected;
+  return (["on-demand", "spot"] as const).map((purchase) => {
+    const time = jobTime(purchase, work);
+    const checkpointEverySteps = Math.max(1, Math.round(time.checkpointEvery / stepSeconds));
+    return { gpu, shape, parts, time, checkpointEverySteps };
   });
 }
 
-/** Field by field: spread, this takes V8 most of the time of planning. */
-function addOption(options: JobOption[], instance: Instance, work: Work): void {
+/** An option as earlier runs of the model family on its GPU make it likely; the same job, cut the same. */
+export function optionAsMeasured(
+  job: Job,
+  instances: readonly Instance[],
+  option: JobOption,
+  measured: GpuMeasurement | null,
+): JobOption {
+  const instance = instances.find(({ type }) => type === option.instance);
+  if (measured === null || instance === undefined) return option;
+  const { gpu, gpus, method, microBatch, gradientAccumulation, checkpointing, peakBytes } = option;
+  const train = trainingOn(job, method, microBatch, checkpointing);
+  const shape = { train, gpus, gradientAccumulation, peakBytes, rates: option.tokensPerSecond };
+  const works = worksOf(job, asMeasured(job, shape, GPUS[gpu], measured), gpu);
+  const work = works.find(({ time }) => time.purchase === option.purchase);
+  return (work && optionOf(instance, work)) ?? option;
+}
+
+/** null: not to be had this way. Field by field: spread, this takes V8 most of the time of planning. */
+function optionOf(instance: Instance, work: Work): JobOption | null {
   const { gpu, shape, parts, time, checkpointEverySteps } = work;
   const cost = costOn(instance, time);
-  if (cost === null) return;
-  options.push({
+  if (cost === null) return null;
+  return {
     instance: instance.type,
     gpu,
     gpus: shape.gpus,
@@ -142,5 +155,5 @@ function addOption(options: JobOption[], instance: Instance, work: Work): void {
     checkpointEverySteps,
     evictions: time.evictions,
     diskBytes: time.diskBytes,
-  });
+  };
 }

@@ -7,7 +7,7 @@ import type { Instance } from "../catalog/instances.ts";
 import type { AwsPlan } from "./aws-plan.ts";
 import { adviceFor, type Advice } from "./advice.ts";
 import { dataDigest, evaluationDigestOf, rowsDigest, runIdOf } from "./digest.ts";
-import { calibratedMemory, type Accuracy, type Prediction } from "./calibration.ts";
+import { calibratedMemory, peakRatio, type Accuracy, type Prediction } from "./calibration.ts";
 import { dnsName } from "./dns-name.ts";
 import { flightPlan, type FlightPlan } from "./flight.ts";
 import type { GpuMeasurement } from "./gpu-calibration.ts";
@@ -19,7 +19,7 @@ import { serverKey, type ServerPlan } from "./servers.ts";
 import { servedFineTune, type ServedFineTune, type ServingPlan } from "./serving-plan.ts";
 import type { Duration, Speed } from "./time.ts";
 import { planTraining } from "./training.ts";
-import type { Bytes } from "./units.ts";
+import type { Bytes, Seconds } from "./units.ts";
 import { workOf, type DataFacts } from "./work.ts";
 
 /** What the planner knows of the world; it does no I/O itself. */
@@ -34,6 +34,8 @@ export interface Facts {
   memoryBytes: number;
   /** Of a CPU. */
   speed: Speed;
+  /** Of a CPU, as a Job is declared with it whatever earlier runs took; null where no Job is. */
+  declaredSpeed: Speed | null;
   /** Of the last training here of the same base, or else of its family. */
   lastAccuracy: Accuracy | null;
   /** What earlier runs of the base's family took on a GPU. */
@@ -69,6 +71,8 @@ export interface FineTunePlan {
   /** Main memory of the training process. */
   hostBytes: Bytes | null;
   seconds: Duration | null;
+  /** The high end of it, as no earlier run corrects it: what a Job's deadline follows from. */
+  declaredSeconds: Seconds | null;
   speedSource: Speed["source"] | "catalog";
   /** Kept beside what will be measured; null where the architecture is unknown. */
   prediction: Prediction | null;
@@ -112,7 +116,10 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
   const job = flight?.best ?? flight?.beyondLimits ?? null;
   const gpu = facts.gpu === "planned" ? (job?.gpu ?? null) : facts.gpu;
   const training = planTraining(spec, { ...facts, gpu, architecture });
-  const { memory, seconds } = training;
+  const { seconds } = training;
+  const measured = gpu === null ? null : facts.measuredOn(gpu);
+  const ratio = gpu === null ? peakRatio(facts.lastAccuracy) : (measured?.peakRatio ?? 1);
+  const memory = training.memory === null ? null : calibratedMemory(training.memory, ratio);
   const run = resolveRun(spec, facts, training.train);
   const { runId } = run;
   const work = workOf(facts.data, spec);
@@ -132,10 +139,11 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
     rows: work.rows,
     tokens: Math.round(work.trainTokens),
     steps: Math.ceil((Math.ceil(work.trainRows) / spec.train.effectiveBatch) * spec.train.epochs),
-    memory: memory === null ? null : calibratedMemory(memory, facts.lastAccuracy),
+    memory,
     hostBytes: training.hostBytes,
     seconds,
-    speedSource: gpu === null ? facts.speed.source : "catalog",
+    declaredSeconds: training.declaredSeconds,
+    speedSource: gpu === null ? facts.speed.source : measured === null ? "catalog" : "last run",
     prediction: training.prediction,
     accuracy: state === "reused" ? facts.accuracyOf(runId) : null,
     serving: aliasPlan(spec.name, runId, serverOf(run, facts.engine), facts.current, isRefused),
@@ -154,6 +162,8 @@ export function planFineTune(spec: FineTuneSpec, facts: Facts): FineTunePlan {
       longestRowTokens: facts.data.longestRowTokens,
       serveLength: run.serve.maxLength,
       seconds,
+      gpu,
+      memory,
       entry: facts.base.entry,
       isDownloaded: base.weights.kind === "hub",
       flight,

@@ -3,7 +3,7 @@ import type { GpuMeasurement } from "./gpu-calibration.ts";
 import { gpuMemory, type GpuTraining } from "./gpu-memory.ts";
 import type { Job } from "./job.ts";
 import { tokensPerSecond } from "./throughput.ts";
-import { bytes, type Bytes, type Range } from "./units.ts";
+import { bytes, mapRange, type Bytes, type Range } from "./units.ts";
 
 /** How a job is cut into micro-batches on a GPU or several. */
 export interface Shape {
@@ -83,20 +83,36 @@ export function trainingOn(
   };
 }
 
-/** The steps that fit into the memory of a GPU, with their speed there, as earlier runs there correct both. */
-export function stepsOn(
-  job: Job,
-  steps: readonly Step[],
-  gpu: Gpu,
-  measured: GpuMeasurement | null,
-): GpuStep[] {
-  return steps.flatMap(({ train, peakBytes: planned }) => {
-    const peakBytes = bytes(Math.round(planned * (measured?.peakRatio ?? 1)));
+/** The steps that fit into the memory of a GPU, with their speed there. */
+export function stepsOn(job: Job, steps: readonly Step[], gpu: Gpu): GpuStep[] {
+  return steps.flatMap(({ train, peakBytes }) => {
     if (peakBytes > gpu.memoryBytes * USABLE_SHARE) return [];
-    const usual = { ...train, maxLength: job.rowTokens };
-    const rates = tokensPerSecond(job.architecture, usual, gpu, measured?.utilisation ?? null);
-    return [{ train, peakBytes, rates }];
+    return [{ train, peakBytes, rates: ratesOf(job, train, gpu, null) }];
   });
+}
+
+/** A step takes its rows as they are, not the longest. */
+const ratesOf = (job: Job, train: GpuTraining, gpu: Gpu, measured: GpuMeasurement | null): Range<number> =>
+  tokensPerSecond(
+    job.architecture,
+    { ...train, maxLength: job.rowTokens },
+    gpu,
+    measured?.utilisation ?? null,
+  );
+
+/**
+ * A shape with the memory and speed that earlier runs on the GPU make likely. What is chosen goes by formulas
+ * alone, so that a measurement never changes a run that is declared already; what is told goes by this.
+ */
+export function asMeasured(job: Job, shape: Shape, gpu: Gpu, measured: GpuMeasurement | null): Shape {
+  if (measured === null) return shape;
+  const factor = speedUp(shape.gpus);
+  const rates = ratesOf(job, shape.train, gpu, measured);
+  return {
+    ...shape,
+    peakBytes: bytes(Math.round(shape.peakBytes * measured.peakRatio)),
+    rates: mapRange((end) => rates[end] * factor),
+  };
 }
 
 /**

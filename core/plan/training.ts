@@ -6,12 +6,13 @@ import type { Prediction } from "./calibration.ts";
 import { jobOf } from "./flight.ts";
 import type { GpuMeasurement } from "./gpu-calibration.ts";
 import { gpuMemory, type GpuTraining } from "./gpu-memory.ts";
+import type { Job } from "./job.ts";
 import { jobParts } from "./job-time.ts";
 import { trainingMemory, type MemoryPlan } from "./memory.ts";
 import { resolveTraining, trainingWith } from "./resolve.ts";
-import { shapesOn, stepsOf, stepsOn, trainingOn } from "./shapes.ts";
+import { asMeasured, shapesOn, stepsOf, stepsOn, trainingOn, type Shape } from "./shapes.ts";
 import { expectedSpeed, expectedTime, type Duration, type Speed } from "./time.ts";
-import { bytes, mapRange, seconds, type Bytes } from "./units.ts";
+import { bytes, mapRange, seconds, type Bytes, type Seconds } from "./units.ts";
 import { workOf, type DataFacts } from "./work.ts";
 
 /** Where and with what a fine-tune is trained. */
@@ -26,6 +27,8 @@ export interface TrainingFacts {
   memoryBytes: number;
   /** Of a CPU. */
   speed: Speed;
+  /** Of a CPU, as a Job is declared with it whatever earlier runs took; null where no Job is. */
+  declaredSpeed: Speed | null;
 }
 
 /** A training with nothing left open, and what it takes; null where the architecture is unknown. */
@@ -37,6 +40,9 @@ export interface TrainingPlan {
   hostBytes: Bytes | null;
   /** Training and evaluation. */
   seconds: Duration | null;
+  /** The high end of it, as no earlier run corrects it: what a Job's deadline follows from. */
+  declaredSeconds: Seconds | null;
+  /** As no earlier run corrects it, in a cluster. */
   prediction: Prediction | null;
 }
 
@@ -50,10 +56,12 @@ const unknown = (train: RunFile["train"]): TrainingPlan => ({
   memory: null,
   hostBytes: null,
   seconds: null,
+  declaredSeconds: null,
   prediction: null,
 });
 
-function onCpu(spec: FineTuneSpec, { architecture, data, memoryBytes, speed }: TrainingFacts): TrainingPlan {
+function onCpu(spec: FineTuneSpec, facts: TrainingFacts): TrainingPlan {
+  const { architecture, data, memoryBytes, speed } = facts;
   const { longestRowTokens, longestAnswerTokens } = data;
   if (architecture === null) return unknown(resolveTraining(spec, memoryBytes, () => 0));
   const memoryOf = (train: RunFile["train"]) =>
@@ -61,12 +69,14 @@ function onCpu(spec: FineTuneSpec, { architecture, data, memoryBytes, speed }: T
   const train = resolveTraining(spec, memoryBytes, (candidate) => memoryOf(candidate).peakBytes);
   const memory = memoryOf(train);
   const work = workOf(data, spec);
-  const tokensPerSecond = expectedSpeed(architecture, train, work.rowTokens, speed);
+  const declared = facts.declaredSpeed ?? speed;
+  const tokensPerSecond = expectedSpeed(architecture, train, work.rowTokens, declared);
   return {
     train,
     memory,
     hostBytes: memory.peakBytes,
     seconds: expectedTime(architecture, train, work, speed),
+    declaredSeconds: expectedTime(architecture, train, work, declared).high,
     prediction: {
       peakBytes: memory.peakBytes,
       tokensPerSecond,
@@ -101,7 +111,7 @@ function onGpu(spec: FineTuneSpec, facts: TrainingFacts, gpu: GpuId): TrainingPl
   if (architecture === null) return unknown(smallest);
   const hostBytes = trainerHostBytes(architecture);
   const job = jobOf(spec, architecture, data);
-  const [shape] = shapesOn(job, stepsOn(job, stepsOf(job), GPUS[gpu], facts.measuredOn(gpu)), 1);
+  const [shape] = shapesOn(job, stepsOn(job, stepsOf(job), GPUS[gpu]), 1);
   if (shape === undefined)
     return {
       ...unknown(smallest),
@@ -109,7 +119,8 @@ function onGpu(spec: FineTuneSpec, facts: TrainingFacts, gpu: GpuId): TrainingPl
       hostBytes,
     };
   const { train, rates, peakBytes } = shape;
-  const { training, evaluation } = jobParts(job, shape, GPUS[gpu]);
+  const declared = workIn(job, shape, gpu);
+  const told = workIn(job, asMeasured(job, shape, GPUS[gpu], facts.measuredOn(gpu)), gpu);
   return {
     train: trainingWith(spec, {
       method: train.method,
@@ -119,13 +130,20 @@ function onGpu(spec: FineTuneSpec, facts: TrainingFacts, gpu: GpuId): TrainingPl
     }),
     memory: processMemory(architecture, train),
     hostBytes,
-    seconds: mapRange((end) => seconds(training[end] + evaluation[end])),
+    seconds: told.work,
+    declaredSeconds: declared.work.high,
     prediction: {
       peakBytes,
       tokensPerSecond: rates.expected,
-      seconds: training.expected,
+      seconds: declared.training.expected,
       architecture,
       on: { gpu, gpus: 1, train: { ...train, maxLength: job.rowTokens } },
     },
   };
+}
+
+/** Training, and evaluation with it. */
+function workIn(job: Job, shape: Shape, gpu: GpuId): { training: Duration; work: Duration } {
+  const { training, evaluation } = jobParts(job, shape, GPUS[gpu]);
+  return { training, work: mapRange((end) => seconds(training[end] + evaluation[end])) };
 }

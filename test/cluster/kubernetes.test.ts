@@ -56,6 +56,10 @@ describe.runIf(runs)("the same spec on a real Kubernetes", () => {
     expect(result.exitCode, String(result.all)).toBe(0);
     expect(result.all).not.toMatch(/\) (created|updated|deleted|replaced)/);
     expect(await stack.outputs()).toEqual(before);
+    // The nodes' GPUs are pretended, so that the planned speed is far off, and is told to be.
+    expect(result.all).toMatch(
+      /triage: memory planned [\d.]+ GB, measured [\d.]+ GB \(.* %\); speed planned \d+, measured \d+ tokens\/s/,
+    );
   });
 
   it("gives each pod no more rights than it needs", async () => {

@@ -6,16 +6,17 @@ import { describePlan } from "../../core/plan/describe.ts";
 import { flopsPerToken } from "../../core/plan/time.ts";
 import type { StackPlan } from "../../core/plan/plan.ts";
 import { bytes, seconds } from "../../core/plan/units.ts";
-import { accuracyOf, finishedTrainings } from "../../loading/workspace.ts";
+import { finishedTrainings } from "../../loading/workspace.ts";
 import fc from "fast-check";
 import { modelFamily } from "../../core/catalog/family.ts";
-import { GPUS } from "../../core/catalog/gpus.ts";
-import { gpuMeasurement, type GpuStepTaken } from "../../core/plan/gpu-calibration.ts";
+import { BASE_MODELS } from "../../core/catalog/base-models.ts";
+import { GPUS, type GpuId } from "../../core/catalog/gpus.ts";
+import { flightPlan, type FlightPlan } from "../../core/plan/flight.ts";
+import { gpuMeasurement, type GpuMeasurement, type GpuStepTaken } from "../../core/plan/gpu-calibration.ts";
 import { gpuMemory } from "../../core/plan/gpu-memory.ts";
-import { jobOptions } from "../../core/plan/job-options.ts";
 import { INSTANCES } from "../../core/catalog/instances.ts";
 import { tokensPerSecond } from "../../core/plan/throughput.ts";
-import { exampleArchitecture, exampleFacts, examplePlan } from "./example.ts";
+import { exampleArchitecture, exampleFacts, examplePlan, exampleSpec } from "./example.ts";
 import { llamaJob } from "./example-jobs.ts";
 
 const off = {
@@ -96,18 +97,15 @@ describe("a workspace", () => {
       { id: "unfinished", base, prediction: here },
       { id: "whole", base, prediction: here, training },
     ]);
-    expect(["nowhere", "unplanned", "unfinished"].map((id) => accuracyOf(workspace, id))).toEqual([
-      null,
-      null,
-      null,
-    ]);
-    expect(accuracyOf(workspace, "whole")).toEqual(off);
+    const { accuracyOf } = finishedTrainings(workspace);
+    expect(["nowhere", "unplanned", "unfinished"].map(accuracyOf)).toEqual([null, null, null]);
+    expect(accuracyOf("whole")).toEqual(off);
   });
 
   it("reads what earlier versions kept, which had no seconds", () => {
     const { seconds: _seconds, ...prediction } = off.planned;
     const workspace = workspaceOf([{ id: "a", base: "smollm2-135m", prediction, training: off.measured }]);
-    expect(accuracyOf(workspace, "a")!.planned).toEqual({ ...off.planned, seconds: null });
+    expect(finishedTrainings(workspace).accuracyOf("a")!.planned).toEqual({ ...off.planned, seconds: null });
   });
 
   it("lets a run of the same family speak for another size, by the FLOPs of both", () => {
@@ -203,26 +201,58 @@ describe("what a training took on a GPU", () => {
     );
   });
 
-  it("corrects time, cost and fit of the next plan on that GPU, and of no other", () => {
-    const limits = { maxUsd: null, maxHours: null };
-    const plain = jobOptions(llamaJob, INSTANCES, limits).options;
-    const after = jobOptions(llamaJob, INSTANCES, limits, (gpu) =>
-      gpu === "l4" ? { utilisation: 0.1, peakRatio: 1.2 } : null,
-    ).options;
-    const on = (options: typeof plain, type: string) =>
-      options.find(
-        ({ instance, method, purchase }) =>
-          instance === type && method === "qlora" && purchase === "on-demand",
-      )!;
-    expect(on(after, "g6.xlarge").parts.training.expected).toBeGreaterThan(
-      2 * on(plain, "g6.xlarge").parts.training.expected,
+  const spec = exampleSpec({ base: "llama-3.1-8b", train: { method: "auto" } });
+  const base = { architecture: a, context: 131_072, entry: BASE_MODELS["llama-3.1-8b"] };
+  const { data } = exampleFacts;
+  const flight = (measuredOn: (gpu: GpuId) => GpuMeasurement | null) =>
+    flightPlan(spec, { base, data, instances: INSTANCES, measuredOn })!;
+  const plain = flight(() => null);
+  const { gpu } = plain.best!;
+
+  it("corrects time, cost and memory of the next plan on that GPU, and of no other", () => {
+    const after = flight((id) => (id === gpu ? { utilisation: 0.1, peakRatio: 1.2 } : null));
+    expect(after.best!.parts.training.expected).toBeGreaterThan(2 * plain.best!.parts.training.expected);
+    expect(after.best!.cost.expected).toBeGreaterThan(plain.best!.cost.expected);
+    expect(after.best!.peakBytes).toBe(Math.round(1.2 * plain.best!.peakBytes));
+    const { low, high } = after.best!.parts.training;
+    const before = plain.best!.parts.training;
+    expect(high / low).toBeLessThan(before.high / before.low);
+    const other = ({ alternatives }: FlightPlan) => alternatives.filter((option) => option.gpu !== gpu);
+    expect(other(after).length).toBeGreaterThan(0);
+    expect(other(after)).toEqual(other(plain));
+  });
+
+  it("never changes what is chosen: a declared run would be made again", () => {
+    const choice = ({ best }: FlightPlan) => {
+      const { instance, purchase, gpus, method, microBatch, gradientAccumulation, checkpointing } = best!;
+      return { instance, purchase, gpus, method, microBatch, gradientAccumulation, checkpointing };
+    };
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0.01, max: 1, noNaN: true }),
+        fc.double({ min: 0.3, max: 3, noNaN: true }),
+        fc.constantFrom(...plain.alternatives.map((option) => option.gpu), gpu),
+        (utilisation, peakRatio, measured) => {
+          const after = flight((id) => (id === measured ? { utilisation, peakRatio } : null));
+          expect(choice(after)).toEqual(choice(plain));
+        },
+      ),
     );
-    expect(on(after, "g6.xlarge").peakBytes).toBeLessThanOrEqual(GPUS.l4.memoryBytes * 0.95);
-    expect(on(after, "g5.xlarge")).toEqual(on(plain, "g5.xlarge"));
-    const { low, high } = on(after, "g6.xlarge").parts.training;
-    expect(high / low).toBeLessThan(
-      on(plain, "g6.xlarge").parts.training.high / on(plain, "g6.xlarge").parts.training.low,
-    );
+  });
+
+  it("is refused where the limit is not kept by what was measured", () => {
+    const maxUsd = Math.ceil(plain.best!.cost.expected * 100 + 1) / 100;
+    const limited = exampleSpec({ ...spec, compute: { maxUsd } });
+    const of = (utilisation: number | null) =>
+      flightPlan(limited, {
+        base,
+        data,
+        instances: INSTANCES,
+        measuredOn: (id) => (utilisation !== null && id === gpu ? { utilisation, peakRatio: 1 } : null),
+      })!;
+    expect(of(null).excess).toBeNull();
+    expect(of(0.02).excess).toMatchObject({ field: "compute.maxUsd" });
+    expect(of(0.02).best!.instance).toBe(plain.best!.instance);
   });
 });
 

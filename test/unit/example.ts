@@ -41,6 +41,7 @@ export const exampleFacts: Facts = {
   memoryBytes: 24e9,
   instances: INSTANCES,
   speed: { source: "last run", tokensPerSecond: 200, train: null },
+  declaredSpeed: null,
   lastAccuracy: null,
   measuredOn: () => null,
   accuracyOf: () => null,

@@ -10,7 +10,7 @@ import { servingPlan } from "../../core/plan/serving-plan.ts";
 import { VOLUME } from "../../core/plan/volume.ts";
 import { kubernetesSchema } from "../../core/spec/kubernetes.ts";
 import { readDevicePlugin } from "../../loading/device-plugin.ts";
-import { clusterPlace, NOTHING_KNOWN } from "../../loading/place.ts";
+import { clusterPlace, NOTHING_KNOWN, type ClusterFacts } from "../../loading/place.ts";
 import { exampleFacts, exampleSpec } from "./example.ts";
 
 export const root = path.resolve(import.meta.dirname, "../..");
@@ -37,9 +37,10 @@ export function exampleStack(
   base: Partial<typeof exampleFacts.base.base> = {},
   stack = "test",
   entry: BaseModel | null = null,
+  known: ClusterFacts = NOTHING_KNOWN,
 ): StackPlan {
   const settings = exampleSettings(changes);
-  const place = clusterPlace(settings, NOTHING_KNOWN);
+  const place = clusterPlace(settings, known);
   const fineTunes = specs.map((overrides) => {
     const spec = exampleSpec(overrides);
     const known = entry === null ? {} : { entry, architecture: entry.architecture };

@@ -131,8 +131,9 @@ def _summary(  # noqa: PLR0913, PLR0917 - one fact each
     resume: Path | None,
     chosen: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    from tuneform_trainer.training.callbacks import peak_bytes, validation_losses
+    from tuneform_trainer.training.callbacks import validation_losses
     from tuneform_trainer.training.checkpoints import step_of
+    from tuneform_trainer.training.device import device_name, peak_bytes
 
     losses = [e["loss"] for e in trainer.state.log_history if "loss" in e]
     validation = [{"step": s, "loss": v} for s, v in validation_losses(trainer.state)]
@@ -150,6 +151,7 @@ def _summary(  # noqa: PLR0913, PLR0917 - one fact each
         "seconds": round(reporter.seconds, 2),
         "tokensPerSecond": round(reporter.tokens / max(1e-9, reporter.seconds), 1),
         "peakBytes": peak_bytes(),
+        "device": device_name(),
         "firstLoss": losses[0] if losses else None,
         "lastLoss": losses[-1] if losses else None,
         "validation": validation,

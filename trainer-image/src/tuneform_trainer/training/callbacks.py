@@ -15,6 +15,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from tuneform_trainer import progress
 from tuneform_trainer.errors import ExitCode, StageError
 from tuneform_trainer.training.checkpoints import PREFIX, keep_last, mark_complete
+from tuneform_trainer.training.device import peak_bytes
 from tuneform_trainer.workspace import write_json
 
 KEPT_CHECKPOINTS = 2
@@ -176,16 +177,3 @@ class Reporter(TrainerCallback):
             tokens_per_second=entry["tokensPerSecond"],
             eta_seconds=self.seconds / done * (state.max_steps - state.global_step),
         )
-
-
-def peak_bytes() -> int:
-    """Peak memory: of the GPU where there is one, else resident memory of this process."""
-    import resource
-    import sys
-
-    import torch
-
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_allocated())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak if sys.platform == "darwin" else peak * 1024)

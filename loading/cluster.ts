@@ -4,6 +4,7 @@ import { PREDICTION } from "../core/kubernetes/names.ts";
 import { trainingsOf, type Finished } from "../core/plan/trainings.ts";
 import type { KubernetesSettings } from "../core/spec/kubernetes.ts";
 import type { RunFile } from "../core/spec/run-file.ts";
+import { apiServerNotes } from "./api-server.ts";
 import { apiError, connect, connectionOf, type Cluster } from "./kubernetes-client.ts";
 import { NOTHING_KNOWN, type ClusterFacts } from "./place.ts";
 
@@ -21,13 +22,14 @@ export async function readCluster(
 ): Promise<ClusterFacts> {
   try {
     const cluster = connect(connectionOf(root, settings));
-    const [maps, jobs, gpus, storage] = await Promise.all([
+    const [maps, jobs, gpus, storage, apiServer] = await Promise.all([
       cluster.core.listNamespacedConfigMap({ namespace, labelSelector: "app.kubernetes.io/name=tuneform" }),
       cluster.batch.listNamespacedJob({ namespace, labelSelector: "app.kubernetes.io/name=tuneform" }),
       settings.gpu === null ? null : gpusOf(cluster, settings),
       storageNotes(cluster, settings),
+      apiServerNotes(cluster, settings),
     ]);
-    const notes = [...storage, ...(gpus === null ? [] : gpuNotes(gpus, namespace))];
+    const notes = [...storage, ...apiServer, ...(gpus === null ? [] : gpuNotes(gpus, namespace))];
     return { ...factsOf(maps.items, jobs.items), notes };
   } catch (error) {
     return { ...NOTHING_KNOWN, notes: [`the cluster was not asked what it holds: ${apiError(error)}`] };

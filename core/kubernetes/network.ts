@@ -1,6 +1,6 @@
 import { SERVER_PORT } from "../plan/cluster-servers.ts";
 import type { StackPlan } from "../plan/plan.ts";
-import { hubPort } from "../spec/kubernetes.ts";
+import { EVERYWHERE, hubPort } from "../spec/kubernetes.ts";
 import type { Manifest } from "./manifest.ts";
 import { clusterOf, componentSelector, metadataOf, type Component } from "./names.ts";
 import { GATEWAY_PORT } from "./ports.ts";
@@ -21,8 +21,6 @@ interface Rule {
   ports: { protocol: "TCP" | "UDP"; port: number }[];
 }
 
-/** The API server behind its Service, and where it listens. */
-const API_PORTS = [443, 6443];
 /** Policies see the DNS pod's own port behind the Service: usually 53, without root often 5353. */
 const DNS_PORTS = [53, 5353];
 /** Where clouds hand out credentials of the node. */
@@ -30,7 +28,7 @@ const METADATA = ["169.254.169.254/32", "fd00:ec2::254/128"] as const;
 
 /** Nothing may reach anything, but what each component cannot do without. */
 export function networkPolicies(plan: StackPlan): NetworkPolicy[] {
-  const { apiServerCidr, hubEndpoint } = clusterOf(plan);
+  const { apiServerCidr, apiServerPorts, hubEndpoint } = clusterOf(plan);
   const gatewayOnly = { podSelector: { matchLabels: componentSelector("gateway") } };
   const servers = { podSelector: { matchLabels: componentSelector("server") } };
   return [
@@ -44,10 +42,10 @@ export function networkPolicies(plan: StackPlan): NetworkPolicy[] {
     }),
     policy(plan, "server", "server", { ingress: [{ from: [gatewayOnly], ports: [tcp(SERVER_PORT)] }] }),
     policy(plan, "training", "training", {
-      egress: [{ to: [network(apiServerCidr)], ports: API_PORTS.map(tcp) }],
+      egress: [{ to: [network(apiServerCidr)], ports: apiServerPorts.map(tcp) }],
     }),
     policy(plan, "staging", "staging", {
-      egress: [{ to: [network("0.0.0.0/0"), network("::/0")], ports: [tcp(hubPort(hubEndpoint))] }],
+      egress: [{ to: [network(EVERYWHERE), network("::/0")], ports: [tcp(hubPort(hubEndpoint))] }],
     }),
   ];
 }
@@ -61,7 +59,7 @@ const clusterDns = {
 /** A network without the addresses at which nodes get their credentials. */
 function network(cidr: string): object {
   const [v4, v6] = METADATA;
-  const except = cidr === "0.0.0.0/0" ? [v4] : cidr === "::/0" ? [v6] : [];
+  const except = cidr === EVERYWHERE ? [v4] : cidr === "::/0" ? [v6] : [];
   return { ipBlock: { cidr, ...(except.length === 0 ? {} : { except }) } };
 }
 

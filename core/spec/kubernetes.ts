@@ -37,6 +37,9 @@ const hubUrl = z
     "must not carry a name or a password → put the token into the Secret of tokenSecret",
   );
 const network = z.union([z.cidrv4(), z.cidrv6()]);
+const port = z.number().int().min(1).max(65535);
+/** Every IPv4 address. */
+export const EVERYWHERE = "0.0.0.0/0";
 const cores = z.string().regex(/^(\d+m|\d+(\.\d+)?)$/, 'must be cores such as "1" or "500m"');
 const orNull = <T extends z.ZodType>(schema: T) => schema.nullable().default(null);
 
@@ -102,8 +105,13 @@ const fields = z
     apiServerCidr: z
       .string()
       .refine((text) => network.safeParse(text).success, "must be a network such as 10.0.0.1/32")
-      .default("0.0.0.0/0")
-      .describe("where pods may reach the API server, on 443 and 6443"),
+      .default(EVERYWHERE)
+      .describe("where pods that train may reach the API server"),
+    apiServerPorts: z
+      .array(port)
+      .min(1)
+      .default([443, 6443])
+      .describe("on which it listens behind its Service: 8443 on minikube, 16443 on MicroK8s"),
   })
   .superRefine(rules);
 

@@ -59,6 +59,8 @@ describe("the stack key kubernetes", () => {
     [{ gpu: null, devicePlugin: "install" }, /kubernetes\.devicePlugin: is for clusters with GPUs/],
     [{ gateway: { nodePort: 30080 } }, /kubernetes\.gateway\.nodePort: is for serviceType NodePort/],
     [{ gateway: { endpoint: "http://x/v1" } }, /kubernetes\.gateway\.endpoint: must end without .*\/v1/],
+    [{ apiServerPorts: [] }, /kubernetes\.apiServerPorts: /],
+    [{ apiServerPorts: [70000] }, /kubernetes\.apiServerPorts\.0: /],
     [{ apiServerCidr: "10.0.0.1" }, /kubernetes\.apiServerCidr: must be a network such as 10\.0\.0\.1\/32/],
     [{ hubEndpoint: "hub.example.com" }, /kubernetes\.hubEndpoint: must be a URL such as https:/],
     [

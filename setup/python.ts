@@ -19,7 +19,7 @@ type Say = (line: string) => void;
 
 /**
  * The trainer's environment, made or brought up to date if needed: `trainer-image/.venv` from
- * requirements.lock, or the one whose Python `TUNEFORM_TRAINER_PYTHON` names, taken as it is. Takes
+ * requirements-dev.lock, or the one whose Python `TUNEFORM_TRAINER_PYTHON` names, taken as it is. Takes
  * milliseconds when it is there. Throws EnvironmentFailure.
  */
 export async function ensureTrainer(root: string, say: Say): Promise<Trainer> {
@@ -73,7 +73,7 @@ function isCurrent(image: string): boolean {
 
 function lockDigest(image: string): string {
   const hash = createHash("sha256");
-  for (const file of ["requirements.lock", "pyproject.toml"])
+  for (const file of ["requirements-dev.lock", "pyproject.toml"])
     hash.update(fs.readFileSync(path.join(image, file)));
   return hash.digest("hex");
 }
@@ -92,7 +92,7 @@ async function installTrainer(image: string, uv: string, settings: Record<string
       ["venv", "--clear", "--python", ">=3.11,<3.15", ".venv"],
       "the trainer needs Python 3.11 to 3.14 (torch has no build for 3.10), and none could be fetched: install one",
     );
-  await uvRun(["pip", "sync", ...into, "--require-hashes", "requirements.lock"]);
+  await uvRun(["pip", "sync", ...into, "--require-hashes", "requirements-dev.lock"]);
   await uvRun(["pip", "install", ...into, "--no-deps", "--editable", "."]);
   fs.writeFileSync(markerOf(image), digest);
   say(`setup: installed in ${Math.round((Date.now() - began) / 1000)} s`);

@@ -27,7 +27,7 @@ describe("the trainer's Python environment", () => {
 
   beforeEach(() => {
     machine = new PretendMachine();
-    machine.write("trainer-image/requirements.lock", "torch==2.15.0\n");
+    machine.write("trainer-image/requirements-dev.lock", "torch==2.15.0\n");
     machine.write("trainer-image/pyproject.toml", "[project]\n");
     machine.program("python3", pythonOf("3.11"));
     machine.program("uv", uv);
@@ -42,7 +42,7 @@ describe("the trainer's Python environment", () => {
     });
     expect(uvCalls()).toEqual([
       "uv venv --clear --python >=3.11,<3.15 .venv --quiet",
-      "uv pip sync --python .venv/bin/python --require-hashes requirements.lock --quiet",
+      "uv pip sync --python .venv/bin/python --require-hashes requirements-dev.lock --quiet",
       "uv pip install --python .venv/bin/python --no-deps --editable . --quiet",
     ]);
   });
@@ -54,7 +54,7 @@ describe("the trainer's Python environment", () => {
     expect(machine.calls()).toEqual([]);
   });
 
-  it.each(["requirements.lock", "pyproject.toml"])(
+  it.each(["requirements-dev.lock", "pyproject.toml"])(
     "is brought up to date after a change of %s",
     async (file) => {
       await ensure();

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from tuneform_trainer.training.device import device_name, peak_bytes
 
 GB = 1_000_000_000

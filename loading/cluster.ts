@@ -5,6 +5,7 @@ import { trainingsOf, type Finished } from "../core/plan/trainings.ts";
 import type { KubernetesSettings } from "../core/spec/kubernetes.ts";
 import type { RunFile } from "../core/spec/run-file.ts";
 import { apiServerNotes } from "./api-server.ts";
+import { devicePluginsThere } from "./device-plugins-there.ts";
 import { apiError, connect, connectionOf, type Cluster } from "./kubernetes-client.ts";
 import { NOTHING_KNOWN, type ClusterFacts } from "./place.ts";
 
@@ -22,21 +23,22 @@ export async function readCluster(
 ): Promise<ClusterFacts> {
   try {
     const cluster = connect(connectionOf(root, settings));
-    const [maps, jobs, gpus, storage, apiServer] = await Promise.all([
+    const [maps, jobs, gpus, storage, apiServer, devicePlugins] = await Promise.all([
       cluster.core.listNamespacedConfigMap({ namespace, labelSelector: "app.kubernetes.io/name=tuneform" }),
       cluster.batch.listNamespacedJob({ namespace, labelSelector: "app.kubernetes.io/name=tuneform" }),
       settings.gpu === null ? null : gpusOf(cluster, settings),
       storageNotes(cluster, settings),
       apiServerNotes(cluster, settings),
+      devicePluginsThere(cluster, namespace, settings),
     ]);
     const notes = [...storage, ...apiServer, ...(gpus === null ? [] : gpuNotes(gpus, namespace))];
-    return { ...factsOf(maps.items, jobs.items), notes };
+    return { ...factsOf(maps.items, jobs.items), devicePlugins, notes };
   } catch (error) {
     return { ...NOTHING_KNOWN, notes: [`the cluster was not asked what it holds: ${apiError(error)}`] };
   }
 }
 
-function factsOf(maps: V1ConfigMap[], jobs: V1Job[]): Omit<ClusterFacts, "notes"> {
+function factsOf(maps: V1ConfigMap[], jobs: V1Job[]): Omit<ClusterFacts, "notes" | "devicePlugins"> {
   const verdicts = new Map(
     maps.flatMap(({ metadata, data }) => {
       const text = data?.["verdict.json"];

@@ -32,6 +32,15 @@ export function devicePluginProblems(
   return "problems" in read ? read.problems : [];
 }
 
+/** A second one would register the same GPUs; one of the same name would be taken over, and `destroy` remove it. */
+export const devicePluginThere = (others: readonly string[], stackFile: string): Problem[] =>
+  others.map((name) => ({
+    file: stackFile,
+    path: "tuneform:kubernetes.devicePlugin",
+    message: `is install, but the cluster has NVIDIA's device plugin already: DaemonSet ${name}`,
+    hint: "devicePlugin: present",
+  }));
+
 function parseDevicePlugin(
   root: string,
   needsDigest: boolean,

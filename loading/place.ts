@@ -63,6 +63,8 @@ export interface ClusterFacts {
   runState: (runId: string) => RunState;
   verdictOf: (runId: string) => FormerVerdict | null;
   trainings: Trainings;
+  /** NVIDIA's device plugins that the stack did not install, where it means to: `namespace/name`. */
+  devicePlugins: string[];
   /** What a person should know before anything starts. */
   notes: string[];
 }
@@ -73,6 +75,7 @@ export const NOTHING_KNOWN: ClusterFacts = {
   runState: () => "new",
   verdictOf: () => null,
   trainings: trainingsOf([]),
+  devicePlugins: [],
   notes: [],
 };
 

@@ -2,7 +2,7 @@ import { dnsName } from "../plan/dns-name.ts";
 import { STACK_LABEL } from "../plan/gpu-pools.ts";
 import type { StackPlan } from "../plan/plan.ts";
 import type { Container, Manifest, PodTemplate } from "./manifest.ts";
-import { clusterOf } from "./names.ts";
+import { clusterOf, NAMESPACE_LABEL } from "./names.ts";
 import { where } from "./pod.ts";
 
 export interface DaemonSet extends Manifest {
@@ -22,10 +22,17 @@ export function devicePluginManifests(plan: StackPlan, manifest: DaemonSet): Dae
   const containers = template.spec.containers.map((container): Container =>
     image === null ? container : { ...container, image },
   );
-  const { nodeSelector, tolerations } = settings;
+  const { nodeSelector, tolerations, namespace } = settings;
   if (plan.aws !== null) return [ofPools(plan.aws.name, manifest, containers)];
   const spec = { ...template.spec, ...where({ nodeSelector, tolerations }), containers };
-  return [{ ...manifest, spec: { ...manifest.spec, template: { ...template, spec } } }];
+  const labels = { ...manifest.metadata.labels, [NAMESPACE_LABEL]: namespace };
+  return [
+    {
+      ...manifest,
+      metadata: { ...manifest.metadata, labels },
+      spec: { ...manifest.spec, template: { ...template, spec } },
+    },
+  ];
 }
 
 /**

@@ -15,6 +15,9 @@ export function clusterOf({ kubernetes, target }: StackPlan): KubernetesPlan {
 /** Annotation of a training Job: what was planned of it, as JSON. */
 export const PREDICTION = "tuneform.dev/prediction";
 
+/** Of what a stack has outside its namespace: whose it is. */
+export const NAMESPACE_LABEL = "tuneform.dev/namespace";
+
 /** What the whole stack carries. Label values begin and end with a letter or digit, 63 characters at most. */
 export const stackLabels = ({ stack }: StackPlan): Record<string, string> => ({
   "app.kubernetes.io/name": "tuneform",

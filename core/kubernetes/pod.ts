@@ -1,5 +1,5 @@
 import type { KubernetesPlan } from "../plan/kubernetes-plan.ts";
-import type { Nodes } from "../plan/gpu-pools.ts";
+import type { Nodes } from "../plan/nodes.ts";
 import { podMemoryBytes } from "../plan/pod-memory.ts";
 import { CACHE, HUB_HOME, VOLUME } from "../plan/volume.ts";
 import type { Container, EnvironmentVariable, PodSpec, Resources, Volume, VolumeMount } from "./manifest.ts";

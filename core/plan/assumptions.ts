@@ -1,5 +1,5 @@
 import { SPOT_DISCOUNT, SPOT_EVICTIONS_PER_HOUR } from "../catalog/instances.ts";
-import type { GpuMeasurement } from "./gpu-calibration.ts";
+import type { GpuMeasurement } from "./gpu-step.ts";
 import { IDLE } from "./job-cost.ts";
 import type { JobOption } from "./job-options.ts";
 import { duration, figure, gigabytes, percent } from "./text.ts";

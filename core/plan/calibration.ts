@@ -1,5 +1,5 @@
 import type { Architecture } from "../catalog/architecture.ts";
-import type { GpuStepTaken } from "./gpu-calibration.ts";
+import type { GpuStepTaken } from "./gpu-step.ts";
 import type { MemoryPlan } from "./memory.ts";
 import { duration } from "./text.ts";
 import { bytes, type Bytes, type Seconds } from "./units.ts";

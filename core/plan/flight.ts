@@ -5,7 +5,7 @@ import type { FineTuneSpec } from "../spec/fine-tune.ts";
 import { assumptionsOf } from "./assumptions.ts";
 import { excessOf, type Excess } from "./budget.ts";
 import { choose } from "./choice.ts";
-import type { GpuMeasurement } from "./gpu-calibration.ts";
+import type { GpuMeasurement } from "./gpu-step.ts";
 import { jobOptions, optionAsMeasured, type JobOption } from "./job-options.ts";
 import type { Job } from "./job.ts";
 import { resolveEvaluation, type ResolvedBase } from "./resolve.ts";

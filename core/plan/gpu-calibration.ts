@@ -1,25 +1,9 @@
 import type { Architecture } from "../catalog/architecture.ts";
-import { GPUS, type GpuId } from "../catalog/gpus.ts";
+import { GPUS } from "../catalog/gpus.ts";
 import { peakRatio, type Outcome } from "./calibration.ts";
-import type { GpuTraining } from "./gpu-memory.ts";
+import type { GpuMeasurement, GpuStepTaken } from "./gpu-step.ts";
 import { speedUp } from "./shapes.ts";
 import { tokensPerSecond } from "./throughput.ts";
-
-/** What earlier runs of a model family took on a GPU, against what was planned. */
-export interface GpuMeasurement {
-  /** Share of the GPU's peak that the arithmetic reached. */
-  utilisation: number;
-  /** Measured peak memory ÷ planned. */
-  peakRatio: number;
-}
-
-/** The step that a prediction is of. */
-export interface GpuStepTaken {
-  gpu: GpuId;
-  gpus: number;
-  /** `maxLength` is the mean of the rows. */
-  train: GpuTraining;
-}
 
 /** No measurement makes a GPU slower or faster than this. */
 const UTILISATION_LIMITS = { low: 0.01, high: 1 } as const;

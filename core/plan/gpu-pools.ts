@@ -2,7 +2,7 @@ import { GPUS, type GpuId } from "../catalog/gpus.ts";
 import type { Instance } from "../catalog/instances.ts";
 import type { AwsSettings } from "../spec/aws.ts";
 import { dnsName } from "./dns-name.ts";
-import type { Toleration } from "./kubernetes-plan.ts";
+import type { Nodes } from "./nodes.ts";
 import { podMemoryBytes } from "./pod-memory.ts";
 import type { ServerPlan } from "./servers.ts";
 
@@ -21,12 +21,6 @@ export interface GpuPool {
   maxNodes: number;
   /** Names of the fine-tunes that train or are served here. */
   fineTunes: string[];
-}
-
-/** Where pods of a pool may run. */
-export interface Nodes {
-  nodeSelector: Record<string, string>;
-  tolerations: Toleration[];
 }
 
 /** Taint of GPU nodes, as every cloud sets it. Pods say `NoSchedule`, EKS says `NO_SCHEDULE`. */

@@ -1,7 +1,7 @@
 import { adapterParameters, parameterCount } from "../catalog/architecture.ts";
 import { GPUS, type GpuId } from "../catalog/gpus.ts";
 import type { Instance } from "../catalog/instances.ts";
-import type { GpuMeasurement } from "./gpu-calibration.ts";
+import type { GpuMeasurement } from "./gpu-step.ts";
 import type { GpuTraining } from "./gpu-memory.ts";
 import { costOn, jobTime, type JobCost, type JobTime } from "./job-cost.ts";
 import { jobParts, type JobParts } from "./job-time.ts";

@@ -1,6 +1,6 @@
 import type { Engine, KubernetesSettings } from "../spec/kubernetes.ts";
 import { dnsName } from "./dns-name.ts";
-import type { Nodes } from "./gpu-pools.ts";
+import type { Nodes, Toleration } from "./nodes.ts";
 
 /** A cluster's settings with nothing left open but what only the cluster knows. */
 export interface KubernetesPlan extends Omit<
@@ -21,12 +21,6 @@ export interface KubernetesPlan extends Omit<
   dataFiles: Record<string, string>;
   /** Keys of data in the stack's bucket, by its sha256: target aws. */
   bucketKeys: Record<string, string>;
-}
-
-export interface Toleration {
-  key: string;
-  operator: "Exists";
-  effect: "NoSchedule";
 }
 
 /** Taint and label of GPU nodes, as NVIDIA's operator and the clouds set them. */

@@ -10,7 +10,7 @@ import { dataDigest, evaluationDigestOf, rowsDigest, runIdOf } from "./digest.ts
 import { calibratedMemory, peakRatio, type Accuracy, type Prediction } from "./calibration.ts";
 import { dnsName } from "./dns-name.ts";
 import { flightPlan, type FlightPlan } from "./flight.ts";
-import type { GpuMeasurement } from "./gpu-calibration.ts";
+import type { GpuMeasurement } from "./gpu-step.ts";
 import type { KubernetesPlan } from "./kubernetes-plan.ts";
 import type { MemoryPlan } from "./memory.ts";
 import { aliasPlan, outlookOf, type AliasPlan, type FormerVerdict, type RunState } from "./outlook.ts";

@@ -1,5 +1,5 @@
 import type { Gpu } from "../catalog/gpus.ts";
-import type { GpuMeasurement } from "./gpu-calibration.ts";
+import type { GpuMeasurement } from "./gpu-step.ts";
 import { gpuMemory, type GpuTraining } from "./gpu-memory.ts";
 import type { Job } from "./job.ts";
 import { tokensPerSecond } from "./throughput.ts";

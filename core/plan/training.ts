@@ -4,7 +4,7 @@ import type { FineTuneSpec } from "../spec/fine-tune.ts";
 import type { RunFile } from "../spec/run-file.ts";
 import type { Prediction } from "./calibration.ts";
 import { jobOf } from "./flight.ts";
-import type { GpuMeasurement } from "./gpu-calibration.ts";
+import type { GpuMeasurement } from "./gpu-step.ts";
 import { gpuMemory, type GpuTraining } from "./gpu-memory.ts";
 import type { Job } from "./job.ts";
 import { jobParts } from "./job-time.ts";

@@ -2,7 +2,8 @@ import { modelFamily } from "../catalog/family.ts";
 import type { GpuId } from "../catalog/gpus.ts";
 import type { RunFile } from "../spec/run-file.ts";
 import type { Accuracy, Outcome, Prediction } from "./calibration.ts";
-import { gpuMeasurement, type GpuMeasurement } from "./gpu-calibration.ts";
+import { gpuMeasurement } from "./gpu-calibration.ts";
+import type { GpuMeasurement } from "./gpu-step.ts";
 import type { Speed } from "./time.ts";
 
 /** An outcome as it is kept: earlier versions kept no seconds. */

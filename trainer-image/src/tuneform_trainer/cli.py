@@ -1,7 +1,4 @@
-"""`tuneform-trainer stage | prepare | train | evaluate | publish | run | serve | gateway`.
-
-Heavy imports come late.
-"""
+"""The program `tuneform-trainer`. Heavy imports come late: `--help` and a wrong option answer at once."""
 
 from __future__ import annotations
 
@@ -21,7 +18,11 @@ from tuneform_trainer.config import Run, load_run, load_server
 from tuneform_trainer.errors import ExitCode, StageError
 from tuneform_trainer.workspace import Workspace
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+HELP = """The stages of a Tuneform fine-tune, and the servers of what they make.
+
+Each stage is idempotent: what is done is found and skipped. Exit codes: docs/exit-codes.md.
+"""
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=HELP)
 RunFile = Annotated[Path, typer.Option("--run", help="run.json, a part of the plan")]
 Folder = Annotated[Path, typer.Option("--workspace", help="where all artefacts live")]
 

@@ -21,7 +21,7 @@ export function assumptionsOf(option: JobOption, measured: GpuMeasurement | null
       : `price of ${priceDate}`;
   return [
     "tokens estimated from characters",
-    `start-up: node ${span(parts.node)}, image ${span(parts.image)}, weights ${span(parts.weights)}`,
+    `start-up: node ${span(parts.node)}, image ${span(parts.image)}, weights ${span(parts.weights)}, processes ${span(parts.processes)}`,
     `training ${span(parts.training)} at ${figure(tokensPerSecond.low)} to ${figure(tokensPerSecond.high)} tokens/s (${share})`,
     `evaluation ${span(parts.evaluation)}`,
     price,

@@ -98,10 +98,10 @@ interface Work {
 /** A job in one shape, bought either way. */
 function worksOf(job: Job, shape: Shape, gpu: GpuId): Work[] {
   const parts = jobParts(job, shape, GPUS[gpu]);
-  const { node, image, weights, training, evaluation } = parts;
+  const { node, image, weights, processes, training, evaluation } = parts;
   const work = {
     work: mapRange((end) => seconds(training[end] + evaluation[end])),
-    startUp: mapRange((end) => seconds(node[end] + image[end] + weights[end])),
+    startUp: mapRange((end) => seconds(node[end] + image[end] + weights[end] + processes[end])),
     // fp32 adapter and two AdamW moments.
     checkpointBytes: bytes(12 * adapterParameters(job.architecture, job.rank, job.targets, job.lastLayers)),
     diskBytes: bytes(100e9 + 2 * parameterCount(job.architecture)),

@@ -3,10 +3,14 @@ import type { Gpu } from "../catalog/gpus.ts";
 import type { Job } from "./job.ts";
 import type { Shape } from "./shapes.ts";
 import { tokensPerSecond } from "./throughput.ts";
+import { START_SECONDS } from "./time.ts";
 import { mapRange, seconds, type Range, type Seconds } from "./units.ts";
 
 /** What a job spends its time on, in this order. */
-export type JobParts = Record<"node" | "image" | "weights" | "training" | "evaluation", Range<Seconds>>;
+export type JobParts = Record<
+  "node" | "image" | "weights" | "processes" | "training" | "evaluation",
+  Range<Seconds>
+>;
 
 /**
  * Node ordered and joined: KAITO issue 2325 measured 284 + 126 s on Azure. Image pulled: 101 s for 5.6 GB
@@ -16,6 +20,9 @@ const NODE = { low: seconds(180), expected: seconds(410), high: seconds(540) };
 const IMAGE = { low: seconds(60), expected: seconds(100), high: seconds(360) };
 /** Bytes a second of a hub or a bucket, slow to fast. */
 const DOWNLOAD = { low: 1e9, expected: 300e6, high: 100e6 } as const;
+
+/** The ends, for faster and slower machines than the measured one, are assumed. */
+const PROCESSES = { low: seconds(20), expected: seconds(START_SECONDS), high: seconds(90) };
 
 const EVALUATION_BATCH = 16;
 /** Of the bandwidth that decoding in transformers reaches: unverified. */
@@ -29,6 +36,7 @@ export function jobParts(job: Job, shape: Shape, gpu: Gpu): JobParts {
     node: NODE,
     image: IMAGE,
     weights: weightsLoaded(job.architecture),
+    processes: PROCESSES,
     training: mapRange((end) => seconds((job.trainTokens * job.epochs) / shape.rates[fastEnd[end]])),
     evaluation: evaluation(job, shape, gpu),
   };

@@ -62,7 +62,8 @@ export function flopsPerToken(a: Architecture, train: RunFile["train"], rowToken
   return flops * reading * (train.gradientCheckpointing ? CPU.recomputing : 1);
 }
 
-const START_SECONDS = 45; // imports and loading in four processes: measured on two cores
+/** Imports and loading in the processes of the stages: measured on two cores of an AMD EPYC. */
+export const START_SECONDS = 45;
 
 /** Tokens a second of training, expected. */
 export function expectedSpeed(

@@ -38,7 +38,7 @@ export interface TrainingPlan {
   memory: MemoryPlan | null;
   /** Main memory of the training process. */
   hostBytes: Bytes | null;
-  /** Training and evaluation. */
+  /** Training and evaluation, and the start of the stages. */
   seconds: Duration | null;
   /** The high end of it, as no earlier run corrects it: what a Job's deadline follows from. */
   declaredSeconds: Seconds | null;
@@ -142,8 +142,8 @@ function onGpu(spec: FineTuneSpec, facts: TrainingFacts, gpu: GpuId): TrainingPl
   };
 }
 
-/** Training, and evaluation with it. */
+/** Training, and with it evaluation and the start of the stages. Image and node are there. */
 function workIn(job: Job, shape: Shape, gpu: GpuId): { training: Duration; work: Duration } {
-  const { training, evaluation } = jobParts(job, shape, GPUS[gpu]);
-  return { training, work: mapRange((end) => seconds(training[end] + evaluation[end])) };
+  const { processes, training, evaluation } = jobParts(job, shape, GPUS[gpu]);
+  return { training, work: mapRange((end) => seconds(processes[end] + training[end] + evaluation[end])) };
 }

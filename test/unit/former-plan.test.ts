@@ -65,7 +65,7 @@ describe("a plan for another machine", () => {
   it("has no time of this one, and else what a plan for it has", async () => {
     const [here, there] = [(await load({})).fineTunes[0], (await load({}, { elsewhere: true })).fineTunes[0]];
     expect(here?.seconds).not.toBeNull();
-    expect(there).toEqual({ ...here, seconds: null, prediction: null });
+    expect(there).toEqual({ ...here, seconds: null, declaredSeconds: null, prediction: null });
     expect(there?.runId).toBe(here?.runId);
   });
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import default_run
@@ -206,6 +207,22 @@ def test_a_base_folder_that_may_not_be_read_is_told_as_that(
 
     monkeypatch.setattr(Path, "is_file", is_file)
     with pytest.raises(StageError, match="may the role of this fine-tune read it") as caught:
+        stage(run, workspace, parts, download=False)
+    assert caught.value.code == ExitCode.BASE_MODEL
+
+
+def test_weights_that_another_user_alone_may_read_are_told_with_the_way_out(
+    run: Run, workspace: Workspace, parts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.open
+
+    def opened(path: Path, *args: Any, **settings: Any) -> Any:
+        if path.name == "model.safetensors":  # tests may run as root, whom no mode keeps out
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *args, **settings)
+
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(StageError, match=r"model\.safetensors cannot be read by user \d+.*chmod") as caught:
         stage(run, workspace, parts, download=False)
     assert caught.value.code == ExitCode.BASE_MODEL
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
 import zlib
 from pathlib import Path
 
@@ -163,7 +164,14 @@ def _check_base_folder(base: Base, weights: FolderWeights, workspace: Workspace)
     if read_json(marker) == seen:  # weights are gigabytes: they are read once
         return
     progress.log(f"base model: verifying {folder}, once")
-    found = folder_digest(files)
+    try:
+        found = folder_digest(files)
+    except PermissionError as error:
+        message = (
+            f"base model {base.id}: {error.filename} cannot be read by user {os.getuid()}; make the folder "
+            f"readable to everybody where it comes from (chmod -R a+rX FOLDER), and bring it again"
+        )
+        raise StageError(ExitCode.BASE_MODEL, message) from error
     if found != weights.digest:
         message = (
             f"base model {base.id}: {folder} is not the folder that was planned: digest {found}, "

@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 /** Folders whose tests start clusters, servers and trainings: they have the machine to themselves, two at a time. */
-const REAL = ["engine", "cluster", "vllm"];
+const REAL = ["engine", "cluster", "vllm", "image"];
 
 export default defineConfig({
   test: {

@@ -37,7 +37,9 @@ describe.runIf(runs)("the same spec on a real Kubernetes", () => {
     const result = await stack.up();
     expect(result.exitCode, String(result.all)).toBe(0);
     expect(result.all).toMatch(/triage train: \d+\/\d+ · loss/);
-    expect(result.all).toMatch(/pods that train may reach every address on port 443 and 6443; .*apiServerCidr/);
+    expect(result.all).toMatch(
+      /pods that train may reach every address on port 443 and 6443; .*apiServerCidr/,
+    );
     const { triage, second } = await stack.outputs();
     expect(triage).toMatchObject({ alias: "triage", verdict: "promoted", contractVersion: 1 });
     expect(triage?.endpoint).toBe(`http://gateway.${stack.namespace}.svc/v1`);

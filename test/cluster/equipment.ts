@@ -60,8 +60,10 @@ async function startEquipment(say: (line: string) => void): Promise<{ kubeconfig
   const seconds = () => `${Math.round((Date.now() - began) / 1000)} s`;
   // The same lock as in .ci/run, which begins the build in the background.
   await execa("flock", [path.join(os.tmpdir(), "tuneform-lab.lock"), "bash", lab, "build", "kube"]);
-  // One that runs already is taken as it is; what an ended session left would be started again with it.
-  const isUp = !(await execa("bash", [lab, "kubectl", "get", "--raw", "/readyz"], { reject: false })).failed;
+  // One that runs already is taken as it is; what an ended session left, or the removed folder that it was started
+  // from, would be started again with it.
+  const ready = ["wait", "--for=condition=Ready", "node", "--all", "--timeout=20s"];
+  const isUp = !(await execa("bash", [lab, "kubectl", ...ready], { reject: false })).failed;
   if (!isUp) {
     forgetEnded(await labState());
     await execa("bash", [lab, "down", "--wipe"], { reject: false });

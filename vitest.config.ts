@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** Folders whose tests start clusters, servers and trainings: they have the machine to themselves, two at a time. */
+/** Folders whose tests start clusters, servers and trainings, or build images: they have the machine to themselves, two at a time. */
 const REAL = ["engine", "cluster", "vllm", "image"];
 
 export default defineConfig({

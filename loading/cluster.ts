@@ -62,11 +62,11 @@ function factsOf(maps: V1ConfigMap[], jobs: V1Job[]): Omit<ClusterFacts, "notes"
 
 /** Of each fine-tune the run that ended last: what its Job measured, and what was planned of it. */
 export function finishedRuns(maps: readonly V1ConfigMap[], jobs: readonly V1Job[]): Finished[] {
-  const of = (objects: readonly (V1ConfigMap | V1Job)[], runId: string) =>
+  const of = <Kind extends V1ConfigMap | V1Job>(objects: readonly Kind[], runId: string) =>
     objects.filter(({ metadata }) => metadata?.labels?.["tuneform.dev/run"] === runId);
   return maps.flatMap(({ data: { runId, at, "training.json": measured } = {} }) => {
     if (runId === undefined || measured === undefined) return [];
-    const [runFile] = of(maps, runId) as V1ConfigMap[];
+    const [runFile] = of(maps, runId);
     const text = runFile?.data?.["run.json"];
     if (text === undefined) return [];
     const { base, train } = JSON.parse(text) as RunFile;

@@ -33,7 +33,7 @@ export function devicePluginProblems(
 }
 
 /** A second one would register the same GPUs; one of the same name would be taken over, and `destroy` remove it. */
-export const devicePluginThere = (others: readonly string[], stackFile: string): Problem[] =>
+export const secondDevicePluginProblems = (others: readonly string[], stackFile: string): Problem[] =>
   others.map((name) => ({
     file: stackFile,
     path: "tuneform:kubernetes.devicePlugin",

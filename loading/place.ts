@@ -5,7 +5,7 @@ import { coresOf } from "../core/plan/cores.ts";
 import { holds, isOffered } from "../core/plan/gpu-pools.ts";
 import type { Facts } from "../core/plan/plan.ts";
 import { trainerHostBytes } from "../core/plan/training.ts";
-import { clusterSpeed } from "../core/plan/time.ts";
+import { clusterSpeed, type Speed } from "../core/plan/time.ts";
 import { trainingsOf, type Trainings } from "../core/plan/trainings.ts";
 import { baseInBucket } from "../core/plan/bucket.ts";
 import { baseOnVolume, sourcePath } from "../core/plan/volume.ts";
@@ -33,26 +33,35 @@ export interface Place {
 export function localPlace(workspace: string, machine: MachineFacts): Place {
   const trainings = finishedTrainings(workspace);
   return {
-    facts(spec, base) {
-      const last = trainings.lastOf(base.id);
-      return {
-        gpu: null,
-        engine: null,
-        memoryBytes: machine.memoryBytes,
-        lastAccuracy: last?.accuracy ?? null,
-        measuredOn: (gpu) => trainings.measuredOn(base.id, gpu),
-        accuracyOf: trainings.accuracyOf,
-        speed: last?.speed ?? { source: "probe", flopsPerSecond: machine.flopsPerSecond() },
-        declaredSpeed: null,
-        runState: (runId) => runState(workspace, runId),
-        verdictOf: (runId) => verdictOf(workspace, runId),
-        current: currentRun(workspace, spec.name),
-      };
-    },
+    facts: (spec, base) => ({
+      ...measured(trainings, base, () => ({ source: "probe", flopsPerSecond: machine.flopsPerSecond() })),
+      gpu: null,
+      engine: null,
+      memoryBytes: machine.memoryBytes,
+      declaredSpeed: null,
+      runState: (runId) => runState(workspace, runId),
+      verdictOf: (runId) => verdictOf(workspace, runId),
+      current: currentRun(workspace, spec.name),
+    }),
     base: (base) => base,
     offers: () => true,
     bought: (instance) => instance,
     source: ({ path }) => path,
+  };
+}
+
+/** What earlier runs of a place say of a base. `unmeasured`: its speed where none does; asked for only then. */
+function measured(
+  trainings: Trainings,
+  base: Base,
+  unmeasured: () => Speed,
+): Pick<Facts, "lastAccuracy" | "measuredOn" | "accuracyOf" | "speed"> {
+  const last = trainings.lastOf(base.id);
+  return {
+    lastAccuracy: last?.accuracy ?? null,
+    measuredOn: (gpu) => trainings.measuredOn(base.id, gpu),
+    accuracyOf: trainings.accuracyOf,
+    speed: last?.speed ?? unmeasured(),
   };
 }
 
@@ -81,25 +90,18 @@ export const NOTHING_KNOWN: ClusterFacts = {
 
 /** Nodes of a cluster, of which the stack file says what they have; this machine does not matter. */
 export function clusterPlace(settings: KubernetesSettings, known: ClusterFacts): Place {
-  const { trainings } = known;
   const declaredSpeed = clusterSpeed(settings.cpuRequest);
   return {
-    facts(spec, base) {
-      const last = trainings.lastOf(base.id);
-      return {
-        gpu: settings.gpu,
-        engine: engineOf(spec, settings),
-        memoryBytes: Infinity,
-        lastAccuracy: last?.accuracy ?? null,
-        measuredOn: (gpu) => trainings.measuredOn(base.id, gpu),
-        speed: last?.speed ?? declaredSpeed,
-        declaredSpeed,
-        accuracyOf: trainings.accuracyOf,
-        runState: known.runState,
-        verdictOf: known.verdictOf,
-        current: known.current(spec.name),
-      };
-    },
+    facts: (spec, base) => ({
+      ...measured(known.trainings, base, () => declaredSpeed),
+      gpu: settings.gpu,
+      engine: engineOf(spec, settings),
+      memoryBytes: Infinity,
+      declaredSpeed,
+      runState: known.runState,
+      verdictOf: known.verdictOf,
+      current: known.current(spec.name),
+    }),
     base: baseOnVolume,
     offers: ({ gpu }) => settings.gpu === null || gpu === settings.gpu,
     bought: (instance) => instance,

@@ -18,7 +18,7 @@ import {
   gpuProblems,
   settingProblems,
 } from "./cluster-limits.ts";
-import { devicePluginProblems, devicePluginThere } from "./device-plugin.ts";
+import { devicePluginProblems, secondDevicePluginProblems } from "./device-plugin.ts";
 import { limitProblems, memoryProblems, type Planned } from "./limits.ts";
 import { machineFacts, type MachineFacts } from "./machine.ts";
 import { findModelFiles } from "./model-files.ts";
@@ -146,7 +146,7 @@ async function loadClusterPlan(
         ...dataSizeProblems(planned),
         ...bucketProblems(planned, config.aws),
         ...devicePluginProblems(root, config),
-        ...devicePluginThere(known.devicePlugins, stackFile),
+        ...secondDevicePluginProblems(known.devicePlugins, stackFile),
       ],
       exitCode: EXIT_CODES.USAGE.code,
     },

@@ -40,7 +40,10 @@ export interface Trainings {
 
 /** Pure: whoever knows the place reads what it holds. */
 export function trainingsOf(runs: readonly Finished[]): Trainings {
-  const finished = runs.filter(({ measured }) => measured.tokensPerSecond > 0).sort((a, b) => b.at - a.at);
+  const finished = runs
+    .filter(({ measured }) => measured.tokensPerSecond > 0)
+    .map((run) => ({ ...run, family: modelFamily(run.baseId) }))
+    .sort((a, b) => b.at - a.at);
   const here = finished.filter(({ prediction }) => (prediction.on ?? null) === null);
   // A CPU that was taken for a GPU says nothing of the GPU.
   const onGpus = finished.filter(({ prediction, measured }) => prediction.on && measured.device !== "cpu");
@@ -48,7 +51,7 @@ export function trainingsOf(runs: readonly Finished[]): Trainings {
     lastOf(baseId) {
       const sameBase = here.find((run) => run.baseId === baseId);
       const family = modelFamily(baseId);
-      const last = sameBase ?? here.find((run) => isSibling(run, family));
+      const last = sameBase ?? here.find((run) => run.family === family && saysOfOthers(run));
       if (last === undefined) return null;
       const { measured, train, prediction } = last;
       const { tokensPerSecond } = measured;
@@ -58,7 +61,7 @@ export function trainingsOf(runs: readonly Finished[]): Trainings {
     },
     measuredOn(baseId, gpu) {
       const family = modelFamily(baseId);
-      const last = onGpus.find((run) => run.prediction.on?.gpu === gpu && modelFamily(run.baseId) === family);
+      const last = onGpus.find((run) => run.prediction.on?.gpu === gpu && run.family === family);
       const accuracy = accuracyOf(last);
       const { architecture, on } = last?.prediction ?? {};
       if (accuracy === null || !architecture || !on) return null;
@@ -69,8 +72,8 @@ export function trainingsOf(runs: readonly Finished[]): Trainings {
 }
 
 /** Another size says something only where its settings and architecture are known. */
-const isSibling = ({ baseId, train, prediction }: Finished, family: string): boolean =>
-  train !== null && prediction.architecture !== undefined && modelFamily(baseId) === family;
+const saysOfOthers = ({ train, prediction }: Finished): boolean =>
+  train !== null && prediction.architecture !== undefined;
 
 /** null where one of both is not known. */
 function accuracyOf(run: Finished | undefined): Accuracy | null {

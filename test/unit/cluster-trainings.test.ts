@@ -5,7 +5,7 @@ import type { Manifest } from "../../core/kubernetes/manifest.ts";
 import { PREDICTION } from "../../core/kubernetes/names.ts";
 import { bytes } from "../../core/plan/units.ts";
 import { START_SECONDS } from "../../core/plan/time.ts";
-import { trainingsOf } from "../../core/plan/trainings.ts";
+import { trainingsOf, type Trainings } from "../../core/plan/trainings.ts";
 import { finishedRuns } from "../../loading/cluster.ts";
 import { NOTHING_KNOWN } from "../../loading/place.ts";
 import { CPU_ONLY, exampleManifests, exampleStack, ofKind } from "./kubernetes-example.ts";
@@ -36,6 +36,9 @@ function afterwards(settings: object, device: string, speed: number, memory: num
   const jobs = ofKind(manifests, "Job") as unknown as V1Job[];
   return { plan, maps, jobs, trainings: trainingsOf(finishedRuns(maps, jobs)), runId };
 }
+
+const planKnowing = (settings: object, trainings: Trainings) =>
+  exampleStack(settings, undefined, undefined, undefined, undefined, { ...NOTHING_KNOWN, trainings });
 
 describe("what a Job measured", () => {
   it("is read from the verdict's ConfigMap, and what was planned of it from the Job", () => {
@@ -72,10 +75,7 @@ describe.each([
   const before = exampleStack(settings);
   const next = (speed: number, memory: number) => {
     const { trainings } = afterwards(settings, device, speed, memory);
-    return exampleStack(settings, undefined, undefined, undefined, undefined, {
-      ...NOTHING_KNOWN,
-      trainings,
-    });
+    return planKnowing(settings, trainings);
   };
 
   it("tells time and memory as they were measured", () => {
@@ -100,7 +100,7 @@ describe.each([
 
 it("warns where what was measured does not fit the GPU, and does not refuse it", () => {
   const { trainings } = afterwards({}, DEVICES.l4, 1, 40);
-  const plan = exampleStack({}, undefined, undefined, undefined, undefined, { ...NOTHING_KNOWN, trainings });
+  const plan = planKnowing({}, trainings);
   const [fineTune] = plan.fineTunes;
   expect(fineTune!.memory!.peakBytes).toBeGreaterThan(bytes(24e9));
   expect(fineTune!.advice.map(({ text }) => text).join("\n")).toMatch(

@@ -1,7 +1,7 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 import { describe, expect, it } from "vitest";
 import type { Manifest } from "../../core/kubernetes/manifest.ts";
-import { devicePluginThere } from "../../loading/device-plugin.ts";
+import { secondDevicePluginProblems } from "../../loading/device-plugin.ts";
 import { ofOthers } from "../../loading/device-plugins-there.ts";
 import { exampleManifests, exampleStack, ofKind } from "./kubernetes-example.ts";
 
@@ -33,7 +33,7 @@ describe("a device plugin that is there already", () => {
   });
 
   it("is refused with the way out", () => {
-    expect(devicePluginThere(["kube-system/nvidia-device-plugin"], "Pulumi.gpu.yaml")).toEqual([
+    expect(secondDevicePluginProblems(["kube-system/nvidia-device-plugin"], "Pulumi.gpu.yaml")).toEqual([
       {
         file: "Pulumi.gpu.yaml",
         path: "tuneform:kubernetes.devicePlugin",

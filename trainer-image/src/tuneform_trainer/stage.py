@@ -11,6 +11,8 @@ import hashlib
 import io
 import os
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tuneform_trainer import progress
@@ -154,24 +156,19 @@ def _unpack(pieces: list[Path], path: Path, expected: str) -> int:
 def _check_base_folder(base: Base, weights: FolderWeights, workspace: Workspace) -> None:
     folder = base_folder(weights)
     way = _way_to_bring(Path(weights.path), workspace)
-    if not _is_model(base, folder):
-        message = f"base model {base.id}: {folder} is not there; bring it there: {way}"
-        raise StageError(ExitCode.BASE_MODEL, message)
-    files = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix in MODEL_FILES)
-    seen = {"digest": weights.digest, "files": {p.name: [p.stat().st_size, p.stat().st_mtime] for p in files}}
     # Not beside the folder, which may lie in the image.
     marker = workspace.root / "cache" / "verified" / f"{folder.name}.json"
-    if read_json(marker) == seen:  # weights are gigabytes: they are read once
-        return
-    progress.log(f"base model: verifying {folder}, once")
-    try:
+    with _told_where_unreadable(base):
+        if not (folder / "config.json").is_file():
+            message = f"base model {base.id}: {folder} is not there; bring it there: {way}"
+            raise StageError(ExitCode.BASE_MODEL, message)
+        files = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix in MODEL_FILES)
+        stats = {p.name: p.stat() for p in files}
+        seen = {"digest": weights.digest, "files": {n: [s.st_size, s.st_mtime] for n, s in stats.items()}}
+        if read_json(marker) == seen:  # weights are gigabytes: they are read once
+            return
+        progress.log(f"base model: verifying {folder}, once")
         found = folder_digest(files)
-    except PermissionError as error:
-        message = (
-            f"base model {base.id}: {error.filename} cannot be read by user {os.getuid()}; make the folder "
-            f"readable to everybody where it comes from (chmod -R a+rX FOLDER), and bring it again"
-        )
-        raise StageError(ExitCode.BASE_MODEL, message) from error
     if found != weights.digest:
         message = (
             f"base model {base.id}: {folder} is not the folder that was planned: digest {found}, "
@@ -181,11 +178,17 @@ def _check_base_folder(base: Base, weights: FolderWeights, workspace: Workspace)
     write_json(marker, seen)
 
 
-def _is_model(base: Base, folder: Path) -> bool:
+@contextmanager
+def _told_where_unreadable(base: Base) -> Iterator[None]:
+    """A bucket refuses like a file system does; which of both it is only a person knows."""
     try:
-        return (folder / "config.json").is_file()
+        yield
     except PermissionError as error:
-        message = f"base model {base.id}: {folder} cannot be read: may the role of this fine-tune read it?"
+        message = (
+            f"base model {base.id}: {error.filename} cannot be read by user {os.getuid()}; in a bucket: may "
+            f"the role of this fine-tune read it? elsewhere make the folder readable to everybody where it "
+            f"comes from (chmod -R a+rX FOLDER), and bring it again"
+        )
         raise StageError(ExitCode.BASE_MODEL, message) from error
 
 
